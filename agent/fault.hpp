@@ -1,0 +1,67 @@
+// The fault contract (design.md §5). A fault is stateless; the executor journals, times and retries.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "firedrill/json.hpp"
+#include "firedrill/schema.hpp"
+
+namespace firedrill::agent {
+
+class Host;  // agent/host.hpp: the kernel as faults see it; tests give a fake one
+
+struct Support {
+  bool supported = false;
+  std::string reason;  ///< when not supported: what is missing and how to get it
+};
+
+/// What undo found.
+enum class UndoOutcome : std::uint8_t {
+  restored,      ///< something of ours was there and is gone, or was put back
+  already_gone,  ///< nothing of ours was left
+  superseded,    ///< responders changed it meanwhile; their value was left alone
+};
+
+/// Host compared with the snapshot. `differences` is empty when they are equal.
+struct Verification {
+  std::vector<std::string> differences;
+  [[nodiscard]] bool clean() const { return differences.empty(); }
+};
+
+class Fault {
+ public:
+  virtual ~Fault() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual std::string_view summary() const = 0;
+  [[nodiscard]] virtual std::span<const ParamSpec> schema() const = 0;
+  /// A complete, valid set of parameters: documentation, and input of the contract tests.
+  [[nodiscard]] virtual Json example() const = 0;
+
+  /// Can this kernel, driver and privilege do it? Asked before planning. Changes nothing lasting.
+  [[nodiscard]] virtual Support probe_support(Host& host) const = 0;
+  /// Rules between parameters that a table cannot say. Touches nothing.
+  [[nodiscard]] virtual Result<void> check(const Params& params) const = 0;
+  /// What the injection will hold, e.g. "nic-ring:data0". Two holders of one key: the second is
+  /// refused. An empty list composes with everything.
+  [[nodiscard]] virtual std::vector<std::string> exclusive_resources(const Params& params) const = 0;
+  /// Everything undo will need. Reads only. Identity as the kernel knows it (ifindex, not name alone).
+  [[nodiscard]] virtual Result<Json> capture(Host& host, const Params& params) const = 0;
+  /// Returns the values read back from the kernel. May stop half way: undo copes.
+  [[nodiscard]] virtual Result<Json> apply(Host& host, const Params& params,
+                                           const Json& record) const = 0;
+  /// Idempotent, from any half-done state, in a fresh process, from the record alone.
+  [[nodiscard]] virtual Result<UndoOutcome> undo(Host& host, const Json& record) const = 0;
+  /// Is the host equal to the snapshot, as far as this fault is concerned?
+  [[nodiscard]] virtual Result<Verification> verify(Host& host, const Json& record) const = 0;
+};
+
+/// Every fault this agent knows, in catalogue order.
+[[nodiscard]] const std::vector<std::unique_ptr<Fault>>& fault_registry();
+/// Null when there is none of that name.
+[[nodiscard]] const Fault* find_fault(std::string_view name);
+
+}  // namespace firedrill::agent

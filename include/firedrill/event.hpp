@@ -1,0 +1,64 @@
+// The event: the only thing a run leaves behind, and the only thing measures are made from.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "firedrill/json.hpp"
+#include "firedrill/units.hpp"
+
+namespace firedrill {
+
+/// `at` is on the controller's clock; the true instant lies within at ± uncertainty. Events are
+/// appended once, in the order of seq; `at` may run backwards between sources.
+struct Event {
+  std::int64_t seq = 0;  ///< 1, 2, 3 … within a run, given by the store
+  std::string run;
+  UtcTime at{};
+  Duration uncertainty{};
+  std::string source;  ///< "controller", "agent:db-1", "detector:NAME", "responder", "person:NAME"
+  std::string kind;    ///< one of event_kind::
+  Json data = Json::object();
+};
+
+[[nodiscard]] Json to_json(const Event& event);
+[[nodiscard]] Result<Event> parse_event(const Json& json);
+
+/// Kinds and their data. Times inside data end in _us and are on the controller's clock.
+namespace event_kind {
+// clang-format off
+inline constexpr std::string_view run_created = "run.created";        // experiment, plan, sham, responder, version
+inline constexpr std::string_view run_phase = "run.phase";            // phase
+inline constexpr std::string_view run_verdict = "run.verdict";        // verdict, reasons[]
+inline constexpr std::string_view preflight = "preflight.check";      // check, ok, detail, pointer?
+inline constexpr std::string_view agent_connected = "agent.connected";// host
+inline constexpr std::string_view agent_lost = "agent.lost";          // host, reason
+inline constexpr std::string_view clock_estimate = "clock.estimate";  // host, offset_us, error_us
+inline constexpr std::string_view probe_sample = "probe.sample";      // probe, host, from_us, to_us, count, errors, values{}, error?
+inline constexpr std::string_view steady_state = "steady-state.checked";// when: before|after, met, probes[{name,value,met}]
+inline constexpr std::string_view injection_prepared = "injection.prepared";// injection, action, host, fault, record
+inline constexpr std::string_view injection_active = "injection.active";  // injection, action, host, fault, started_us, done_us, values
+inline constexpr std::string_view injection_failed = "injection.failed";  // injection, action, host, fault, stage, error
+inline constexpr std::string_view injection_cured = "injection.cured";    // injection, host, probe value, seen_us, last_not_us
+inline constexpr std::string_view injection_undone = "injection.undone";  // injection, action, host, fault, cause, started_us, done_us, verified, superseded[]
+inline constexpr std::string_view injection_dirty = "injection.dirty";    // injection, action, host, fault, cause, differences[]
+inline constexpr std::string_view alert_pending = "alert.pending";    // alertname, labels, annotations, fingerprint, active_us, last_quiet_us, first_seen_us
+inline constexpr std::string_view alert_firing = "alert.firing";      // as pending; fired_us? (the source's own instant) + bounds
+inline constexpr std::string_view alert_resolved = "alert.resolved";  // alertname, labels, fingerprint, ends_us?
+inline constexpr std::string_view alert_notified = "alert.notified";  // alertname, labels, fingerprint, status, starts_us, received_us, receiver, group_key
+inline constexpr std::string_view detector_up = "detector.up";        // detector, detail
+inline constexpr std::string_view detector_lost = "detector.lost";    // detector, reason
+inline constexpr std::string_view responder_started = "responder.started";// path, pid, alert
+inline constexpr std::string_view responder_output = "responder.output";  // line
+inline constexpr std::string_view responder_exited = "responder.exited";  // code
+inline constexpr std::string_view step_done = "step.done";            // step, who, note: a person's or script's word
+inline constexpr std::string_view step_verified = "step.verified";    // step, evidence: seen by machine; seen_us, last_not_us
+inline constexpr std::string_view acknowledged = "ack";               // who, alertname?
+inline constexpr std::string_view note = "note";                      // who, text
+inline constexpr std::string_view inject_sent = "inject.sent";        // inject, to, content
+inline constexpr std::string_view halt_requested = "halt.requested";  // who, reason
+inline constexpr std::string_view process_finished = "process.finished";// name, code, output (tail)
+// clang-format on
+}  // namespace event_kind
+
+}  // namespace firedrill

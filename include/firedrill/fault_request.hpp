@@ -1,0 +1,65 @@
+// What the controller asks of an agent, and what an injection's life looks like.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "firedrill/json.hpp"
+#include "firedrill/units.hpp"
+
+namespace firedrill {
+
+/// The life of one injection (design words). `cured` and `superseded` are kinds of undone.
+enum class InjectionState : std::uint8_t {
+  prepared,
+  applying,
+  active,
+  undoing,
+  undone,
+  dirty,    ///< undo ran but the host differs from its snapshot; a person must look; retryable
+  unknown,  ///< the record is lost or torn; never reported as healed
+};
+[[nodiscard]] std::string_view to_string(InjectionState state);
+[[nodiscard]] Result<InjectionState> parse_injection_state(std::string_view text);
+
+/// Why an injection ended.
+enum class UndoCause : std::uint8_t {
+  time_up,        ///< its own duration passed
+  requested,      ///< the controller or a local person asked
+  halted,         ///< firedrill halt, Ctrl-C or a stop condition
+  lease_lost,     ///< the controller was not heard from
+  cured,          ///< responders brought the cure about while it was on
+  agent_stopped,  ///< the agent was told to stop
+  agent_died,     ///< the guardian or the next agent found it
+};
+[[nodiscard]] std::string_view to_string(UndoCause cause);
+[[nodiscard]] Result<UndoCause> parse_undo_cause(std::string_view text);
+
+/// A host probe whose value, once within [min, max], ends the injection as `cured`.
+struct CureCondition {
+  std::string probe;  ///< probe kind, e.g. "nic-ring"
+  Json params = Json::object();
+  std::string value;  ///< which value of the sample, e.g. "rx_slots"
+  std::optional<double> min;
+  std::optional<double> max;
+  Duration interval{200'000};  ///< 100ms .. 60s
+};
+
+/// One fault on one host.
+struct FaultRequest {
+  std::string id;     ///< unique on the host, [A-Za-z0-9._-]{1,64}
+  std::string run;    ///< the run it belongs to, or "local"
+  std::string fault;  ///< catalogue name, e.g. "netem"
+  Json params = Json::object();  ///< as in the experiment: units in strings
+  Duration duration{};           ///< from apply to undo, by the agent's monotonic clock
+  std::optional<Duration> lease;  ///< undo when the controller is silent this long; none locally
+  std::optional<CureCondition> cured_by;
+};
+
+[[nodiscard]] Json to_json(const CureCondition& cure);
+[[nodiscard]] Json to_json(const FaultRequest& request);
+[[nodiscard]] Result<CureCondition> parse_cure_condition(const Json& json, std::string_view pointer);
+[[nodiscard]] Result<FaultRequest> parse_fault_request(const Json& json, std::string_view pointer);
+
+}  // namespace firedrill
