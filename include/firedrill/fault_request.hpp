@@ -48,18 +48,19 @@ struct CureCondition {
 
 /// One fault on one host.
 struct FaultRequest {
-  std::string id;     ///< unique on the host, [A-Za-z0-9._-]{1,64}
-  std::string run;    ///< the run it belongs to, or "local"
-  std::string fault;  ///< catalogue name, e.g. "netem"
-  Json params = Json::object();  ///< as in the experiment: units in strings
-  Duration duration{};           ///< from apply to undo, by the agent's monotonic clock
+  std::string id;                 ///< unique on the host, [A-Za-z0-9._-]{1,64}
+  std::string run;                ///< the run it belongs to, or "local"
+  std::string fault;              ///< catalogue name, e.g. "netem"
+  Json params = Json::object();   ///< as in the experiment: units in strings
+  Duration duration{};            ///< from apply to undo, by the agent's monotonic clock
   std::optional<Duration> lease;  ///< undo when the controller is silent this long; none locally
   std::optional<CureCondition> cured_by;
 };
 
 [[nodiscard]] Json to_json(const CureCondition& cure);
 [[nodiscard]] Json to_json(const FaultRequest& request);
-[[nodiscard]] Result<CureCondition> parse_cure_condition(const Json& json, std::string_view pointer);
+[[nodiscard]] Result<CureCondition> parse_cure_condition(const Json& json,
+                                                         std::string_view pointer);
 [[nodiscard]] Result<FaultRequest> parse_fault_request(const Json& json, std::string_view pointer);
 
 }  // namespace firedrill

@@ -34,8 +34,8 @@ Result<Json> parse_json(std::string_view text, std::string_view name) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    return fail(ErrorCode::invalid_input, std::string(name) + ": not valid JSON at " +
-                                              line_and_column(text, error.byte));
+    return fail(ErrorCode::invalid_input,
+                std::string(name) + ": not valid JSON at " + line_and_column(text, error.byte));
   } catch (const Json::exception&) {  // numbers out of range
     return fail(ErrorCode::invalid_input, std::string(name) + ": a number is out of range");
   }

@@ -1,13 +1,15 @@
-// JSON reading helpers shared by everything that parses: strict objects, JSON pointers, nearest words.
+// JSON reading helpers shared by everything that parses: strict objects, JSON pointers, nearest
+// words.
 #pragma once
 
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "firedrill/result.hpp"
 
@@ -15,7 +17,8 @@ namespace firedrill {
 
 using Json = nlohmann::json;
 
-/// Parses text; a syntax error names line and column. `name` is the file or source, for the message.
+/// Parses text; a syntax error names line and column. `name` is the file or source, for the
+/// message.
 [[nodiscard]] Result<Json> parse_json(std::string_view text, std::string_view name);
 
 /// One more step of a JSON pointer, with `~` and `/` escaped (RFC 6901).

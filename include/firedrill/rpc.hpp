@@ -26,12 +26,13 @@ inline constexpr std::string_view event = "event";  // request: AgentEvent → {
 inline constexpr std::string_view clock = "clock";      // {} → {"received_us","sent_us"}
 inline constexpr std::string_view prepare = "prepare";  // FaultRequest → {"record"}
 inline constexpr std::string_view commit = "commit";    // {"injections":[id…],"at_us"} → {}
-inline constexpr std::string_view undo = "undo";  // {"injections":[id…]|absent = all,"cause"} → {"injections":[InjectionStatus…]}
-inline constexpr std::string_view renew = "renew";            // {"run"} → {}: the lease's heartbeat
-inline constexpr std::string_view list = "list";              // {} → {"injections":[…]}
-inline constexpr std::string_view probe_start = "probe.start";// ProbeRequest → {}
-inline constexpr std::string_view probe_stop = "probe.stop";  // {"run", "id"?} → {}
-inline constexpr std::string_view probe_once = "probe.once";  // ProbeRequest → Sample
+inline constexpr std::string_view undo =
+    "undo";  // {"injections":[id…]|absent = all,"cause"} → {"injections":[InjectionStatus…]}
+inline constexpr std::string_view renew = "renew";  // {"run"} → {}: the lease's heartbeat
+inline constexpr std::string_view list = "list";    // {} → {"injections":[…]}
+inline constexpr std::string_view probe_start = "probe.start";  // ProbeRequest → {}
+inline constexpr std::string_view probe_stop = "probe.stop";    // {"run", "id"?} → {}
+inline constexpr std::string_view probe_once = "probe.once";    // ProbeRequest → Sample
 }  // namespace method
 
 using Id = std::variant<std::int64_t, std::string>;
@@ -60,7 +61,7 @@ struct Capability {
   std::string summary;
   Json schema;  ///< to_json_schema of its parameters
   bool supported = false;
-  std::string reason;  ///< why not, or empty
+  std::string reason;               ///< why not, or empty
   std::vector<std::string> values;  ///< for a probe: the names a sample's `values` may hold
 };
 

@@ -17,14 +17,13 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array kDurationUnits{
-    Unit{"us", 1.0}, Unit{"ms", 1e3}, Unit{"s", 1e6}, Unit{"m", 60e6}, Unit{"h", 3600e6},
-    Unit{"d", 86400e6}};
+constexpr std::array kDurationUnits{Unit{"us", 1.0}, Unit{"ms", 1e3},   Unit{"s", 1e6},
+                                    Unit{"m", 60e6}, Unit{"h", 3600e6}, Unit{"d", 86400e6}};
 
 constexpr std::array kByteUnits{
-    Unit{"B", 1.0},    Unit{"KiB", 1024.0},          Unit{"MiB", 1048576.0},
-    Unit{"KB", 1e3},   Unit{"GiB", 1073741824.0},    Unit{"TiB", 1099511627776.0},
-    Unit{"MB", 1e6},   Unit{"GB", 1e9},              Unit{"TB", 1e12}};
+    Unit{"B", 1.0},  Unit{"KiB", 1024.0},       Unit{"MiB", 1048576.0},
+    Unit{"KB", 1e3}, Unit{"GiB", 1073741824.0}, Unit{"TiB", 1099511627776.0},
+    Unit{"MB", 1e6}, Unit{"GB", 1e9},           Unit{"TB", 1e12}};
 
 constexpr std::array kRateUnits{Unit{"bit", 1.0}, Unit{"kbit", 1e3}, Unit{"mbit", 1e6},
                                 Unit{"gbit", 1e9}};
@@ -110,8 +109,8 @@ Result<std::uint64_t> parse_scaled(std::string_view text, const std::array<Unit,
 
 std::string trimmed_number(double value) {
   std::array<char, 32> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                          std::chars_format::fixed);
+  const auto [end, error] =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
   return error == std::errc{} ? std::string(buffer.data(), end) : std::string("0");
 }
 
@@ -174,15 +173,15 @@ Result<Duration> parse_duration(std::string_view text) {
 }
 
 Result<ByteCount> parse_byte_count(std::string_view text) {
-  return parse_scaled(text, kByteUnits, "size", "'64KiB'").transform([](std::uint64_t value) {
-    return ByteCount{value};
-  });
+  const auto value = parse_scaled(text, kByteUnits, "size", "'64KiB'");
+  if (!value) return std::unexpected(value.error());
+  return ByteCount{*value};
 }
 
 Result<BitRate> parse_bit_rate(std::string_view text) {
-  return parse_scaled(text, kRateUnits, "rate", "'10mbit'").transform([](std::uint64_t value) {
-    return BitRate{value};
-  });
+  const auto value = parse_scaled(text, kRateUnits, "rate", "'10mbit'");
+  if (!value) return std::unexpected(value.error());
+  return BitRate{*value};
 }
 
 Result<Ratio> parse_ratio(std::string_view text) {
@@ -237,8 +236,8 @@ Result<UtcTime> parse_rfc3339(std::string_view text) {
   const auto minute = digits_at(text, 14, 2);
   const auto second = digits_at(text, 17, 2);
   if (!year || !month || !day || !hour || !minute || !second) return refuse();
-  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') ||
-      text[13] != ':' || text[16] != ':')
+  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' ||
+      text[16] != ':')
     return refuse();
   const std::chrono::year_month_day date{std::chrono::year{*year},
                                          std::chrono::month(static_cast<unsigned>(*month)),

@@ -52,7 +52,9 @@ struct Ratio {
 /// Any RFC 3339 form, as Prometheus and Alertmanager write them (offset, up to nanoseconds).
 [[nodiscard]] Result<UtcTime> parse_rfc3339(std::string_view text);
 
-[[nodiscard]] inline std::int64_t to_micros(UtcTime time) { return time.time_since_epoch().count(); }
+[[nodiscard]] inline std::int64_t to_micros(UtcTime time) {
+  return time.time_since_epoch().count();
+}
 [[nodiscard]] inline UtcTime from_micros(std::int64_t micros) {
   return UtcTime{std::chrono::microseconds{micros}};
 }

@@ -1,0 +1,49 @@
+// Turns successive lists of active alerts into transitions with honest bounds. Pure: no clock.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "controller/detect/prometheus_alerts.hpp"
+
+namespace firedrill {
+
+/// One answered poll. Both instants are on the controller's clock; the list was made between them.
+struct AlertPoll {
+  UtcTime started{}, answered{};
+  std::vector<ActiveAlert> alerts;
+  std::vector<AlertRule> rules;        ///< the newest known; may be empty
+  std::optional<ClockEstimate> clock;  ///< of the monitoring server
+};
+
+/// Alerts are told apart by fingerprint. What is on at the first poll is reported with
+/// `already: true` and no last_quiet_us: nobody knows since when. An alert that goes straight to
+/// firing between two polls is reported once, as firing.
+///
+/// An alert that vanishes is resolved, except while its rule has not been evaluated since
+/// Prometheus started: a restart forgets alerts and finds them again, which is no resolution.
+class AlertTracker {
+ public:
+  /// alert.pending, alert.firing and alert.resolved that `poll` shows. A poll that started before
+  /// the last one did is out of order and gives nothing.
+  ///
+  /// Bounds of a transition: it came after the start of the last poll that did not show it and
+  /// before this answer. A firing instant known from the source itself (fired_us) is used when it
+  /// agrees with these bounds, and then its uncertainty is that of the clock estimate.
+  [[nodiscard]] std::vector<Detection> observe(const AlertPoll& poll);
+
+  /// What is on now, by fingerprint.
+  [[nodiscard]] const std::map<std::string, ActiveAlert>& active() const { return active_; }
+
+ private:
+  [[nodiscard]] std::vector<Detection> appeared(const AlertPoll& poll, const ActiveAlert& alert);
+  [[nodiscard]] bool held(const AlertPoll& poll, const ActiveAlert& alert) const;
+
+  std::map<std::string, ActiveAlert> active_;
+  std::optional<UtcTime> last_started_;
+};
+
+}  // namespace firedrill

@@ -1,0 +1,37 @@
+// Estimates a server's clock offset from the Date headers of its answers. Pure.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string_view>
+
+#include "controller/detect/detection.hpp"
+
+namespace firedrill {
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 IMF-fixdate, which is what servers send).
+[[nodiscard]] Result<UtcTime> parse_http_date(std::string_view text);
+
+/// A Date of D, received for a request that started at s and was answered at a, says: server clock
+/// minus ours is above D − a and below D + 1 s − s. Bounds of many answers are intersected, so that
+/// polls at different phases of the second narrow them to about one round trip. Answers older than
+/// the window are forgotten, because clocks drift; when bounds contradict each other a clock was
+/// stepped, and only the newest answer counts.
+class ClockBounds {
+ public:
+  explicit ClockBounds(Duration window = Duration{600'000'000}) : window_(window) {}
+
+  void add(UtcTime started, UtcTime answered, UtcTime date);
+  /// Nothing until an answer with a Date came.
+  [[nodiscard]] std::optional<ClockEstimate> estimate() const;
+
+ private:
+  struct Bound {
+    UtcTime seen{};
+    Duration low{}, high{};
+  };
+  Duration window_;
+  std::deque<Bound> bounds_;
+};
+
+}  // namespace firedrill
