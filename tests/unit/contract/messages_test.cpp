@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include "firedrill/event.hpp"
+#include "firedrill/rpc.hpp"
+
+namespace firedrill {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(ObjectReader, NamesUnknownKeyAndItsNeighbour) {
+  const Json json = {{"titel", "x"}};
+  ObjectReader reader(json, "/a~b");
+  reader.optional_text("title");
+  const auto done = reader.finish();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().pointer, "/a~b/titel");
+  EXPECT_NE(done.error().what.find("Did you mean 'title'?"), std::string::npos);
+}
+
+TEST(ParseJson, SaysLineAndColumn) {
+  const auto json = parse_json("{\n  \"a\": 1,\n  oops\n}", "x.json");
+  ASSERT_FALSE(json);
+  EXPECT_NE(json.error().what.find("x.json: not valid JSON at line 3"), std::string::npos)
+      << json.error().what;
+}
+
+TEST(Rpc, RequestAndErrorCrossUnchanged) {
+  const auto request = rpc::decode(rpc::encode(rpc::Request{7, "prepare", {{"a", 1}}}));
+  ASSERT_TRUE(request);
+  EXPECT_EQ(std::get<rpc::Request>(*request).method, "prepare");
+
+  const Error error{ErrorCode::refused, 13, "policy says no", "/arguments/loss"};
+  const auto answer = rpc::decode(rpc::encode(rpc::Response{7, std::unexpected(error)}));
+  ASSERT_TRUE(answer);
+  const Error& back = std::get<rpc::Response>(*answer).result.error();
+  EXPECT_EQ(back.code, error.code);
+  EXPECT_EQ(back.sys_errno, error.sys_errno);
+  EXPECT_EQ(back.what, error.what);
+  EXPECT_EQ(back.pointer, error.pointer);
+}
+
+TEST(Rpc, RefusesWhatIsNotJsonRpc) {
+  for (const std::string_view text :
+       {"", "7", "[]", "{}", R"({"jsonrpc":"1.0","method":"x"})", R"({"jsonrpc":"2.0"})",
+        R"({"jsonrpc":"2.0","id":1,"result":1,"error":{}})", R"({"jsonrpc":"2.0","result":1})",
+        R"({"jsonrpc":"2.0","id":1.5,"method":"x"})", R"({"jsonrpc":"2.0","method":7})",
+        R"({"jsonrpc":"2.0","method":"x","params":[1]})"})
+    EXPECT_FALSE(rpc::decode(text)) << text;
+}
+
+TEST(FaultRequest, RoundTripsWithEverything) {
+  FaultRequest request{.id = "7f3a.1",
+                       .run = "r",
+                       .fault = "netem",
+                       .params = {{"loss", "5%"}},
+                       .duration = 60s,
+                       .lease = 10s,
+                       .cured_by = CureCondition{.probe = "nic-ring",
+                                                 .params = {{"device", "data0"}},
+                                                 .value = "rx_slots",
+                                                 .min = 512,
+                                                 .max = std::nullopt,
+                                                 .interval = 200ms}};
+  const auto back = parse_fault_request(to_json(request), "");
+  ASSERT_TRUE(back) << describe(back.error());
+  EXPECT_EQ(to_json(*back), to_json(request));
+}
+
+TEST(FaultRequest, RefusesNoDurationAndStrangeIds) {
+  const Json good = {{"id", "a"},
+                     {"run", "r"},
+                     {"fault", "netem"},
+                     {"arguments", Json::object()},
+                     {"duration", "1s"}};
+  ASSERT_TRUE(parse_fault_request(good, ""));
+  Json endless = good;
+  endless.erase("duration");
+  EXPECT_FALSE(parse_fault_request(endless, ""));
+  Json path = good;
+  path["id"] = "../../etc/passwd";
+  EXPECT_EQ(parse_fault_request(path, "").error().pointer, "/id");
+}
+
+TEST(Event, RoundTripsThroughText) {
+  const Event event{.seq = 3,
+                    .run = "r",
+                    .at = from_micros(1'772'366'400'123'456),
+                    .uncertainty = 1500us,
+                    .source = "agent:db-1",
+                    .kind = std::string(event_kind::injection_active),
+                    .data = {{"injection", "a.1"}}};
+  const auto back = parse_event(Json::parse(to_json(event).dump()));
+  ASSERT_TRUE(back) << describe(back.error());
+  EXPECT_EQ(to_json(*back).dump(), to_json(event).dump());
+}
+
+}  // namespace
+}  // namespace firedrill
