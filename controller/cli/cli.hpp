@@ -1,0 +1,52 @@
+// The command line of `firedrill`: parse, one call, print, exit code. The only room that prints.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "controller/experiment/experiment.hpp"
+#include "firedrill/event.hpp"
+#include "firedrill/result.hpp"
+
+namespace firedrill::cli {
+
+inline constexpr int kUsage = 254;
+inline constexpr int kError = 255;
+
+/// What every command shares.
+struct Context {
+  std::filesystem::path home;     ///< pki/, runs.db, runs/
+  std::filesystem::path program;  ///< this program's own file
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 7443;
+  bool json = false;
+  int exit_code = 0;
+};
+
+/// Runs one command. Never throws. Returns the exit code (README lists them).
+[[nodiscard]] int run(int argc, char** argv);
+
+// Each adds its subcommands.
+void add_experiment_commands(CLI::App& app, Context& context);  // validate, plan, schema
+void add_run_command(CLI::App& app, Context& context);
+void add_report_commands(CLI::App& app, Context& context);  // report, runs
+void add_pki_command(CLI::App& app, Context& context);
+void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, ack, note
+
+/// One line on standard error (or JSON on standard output): what, where, how to mend it.
+void report_error(Context& context, const Error& error, int exit_code = kError);
+/// "--set key=value" pairs. @errors invalid_input without '='
+[[nodiscard]] Result<Variables> parse_variables(const std::vector<std::string>& pairs);
+/// An event as a progress line, or empty when it is not worth one.
+[[nodiscard]] std::string progress_line(const Event& event);
+
+/// Calls the API of the controller that runs now, as operator.
+/// @errors unavailable: no controller runs; not_found, refused, invalid_input: its own words
+[[nodiscard]] Result<Json> call_api(const Context& context, std::string_view method,
+                                    std::string_view path, const Json& body);
+
+}  // namespace firedrill::cli

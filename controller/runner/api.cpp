@@ -1,0 +1,133 @@
+#include "controller/runner/api.hpp"
+
+#include <array>
+#include <utility>
+
+#include "controller/runner/loop.hpp"
+#include "firedrill/event.hpp"
+
+namespace firedrill {
+namespace {
+
+constexpr std::string_view kBase = "/api/v1/";
+
+HttpResponse answer(int status, const Json& body) {
+  return {.status = status,
+          .content_type = "application/json",
+          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+}
+
+HttpResponse refuse(int status, std::string what, std::string pointer = {}) {
+  return answer(status, {{"error", {{"what", std::move(what)}, {"pointer", std::move(pointer)}}}});
+}
+
+/// Who says it, and the rest of the body. An empty body is an empty object.
+struct Word {
+  std::string who, text;
+};
+
+Result<Word> read_word(const HttpRequest& request, std::string_view text_key) {
+  const auto body = parse_json(request.body.empty() ? "{}" : request.body, "request");
+  if (!body) return std::unexpected(body.error());
+  ObjectReader reader(*body, "");
+  Word word{.who = reader.optional_text("who", request.subject),
+            .text = reader.optional_text(text_key)};
+  if (auto done = reader.finish(); !done) return std::unexpected(done.error());
+  return word;
+}
+
+std::string known_steps(const std::string& step, const std::set<std::string>& steps) {
+  const std::vector<std::string_view> words(steps.begin(), steps.end());
+  return suggestion(step, words);
+}
+
+HttpResponse step_done(const HttpRequest& request, const std::string& step, const RunBoard& board,
+                       const ApiActions& actions) {
+  if (!board.steps.contains(step))
+    return refuse(404, "the runbook has no step '" + step + "'." + known_steps(step, board.steps));
+  const auto word = read_word(request, "note");
+  if (!word) return refuse(400, word.error().what, word.error().pointer);
+  actions.word(event_kind::step_done, word->who, {{"step", step}, {"note", word->text}});
+  return answer(200, {{"run", board.run}, {"step", step}});
+}
+
+HttpResponse post_word(const HttpRequest& request, std::string_view path, const RunBoard& board,
+                       const ApiActions& actions) {
+  if (path.starts_with("steps/") && path.ends_with("/done"))
+    return step_done(request, std::string(path.substr(6, path.size() - 11)), board, actions);
+  const bool halt = path == "halt";
+  const bool ack = path == "ack";
+  if (!halt && !ack && path != "notes") return refuse(404, "no such path");
+  const auto word = read_word(request, halt ? "reason" : ack ? "alertname" : "text");
+  if (!word) return refuse(400, word.error().what, word.error().pointer);
+  if (halt) actions.halt(word->who, word->text);
+  else if (ack) actions.word(event_kind::acknowledged, word->who, {{"alertname", word->text}});
+  else if (word->text.empty()) return refuse(400, "'text' is missing");
+  else actions.word(event_kind::note, word->who, {{"text", word->text}});
+  return answer(200, {{"run", board.run}});
+}
+
+HttpResponse webhook(const HttpRequest& request, const ApiActions& actions) {
+  const UtcTime received = utc_now();
+  if (!request.webhook_token_ok) return refuse(401, "the webhook needs its bearer token");
+  auto notices = parse_alertmanager_webhook(request.body);
+  if (!notices) return refuse(400, notices.error().what, notices.error().pointer);
+  actions.notified(std::move(*notices), received);
+  return answer(200, Json::object());
+}
+
+HttpResponse list_agents(const ApiActions& actions) {
+  Json list = Json::array();
+  for (const AgentInfo& agent : actions.agents()) list.push_back(to_json(agent));
+  return answer(200, {{"agents", std::move(list)}});
+}
+
+}  // namespace
+
+void SharedBoard::set(RunBoard board) {
+  const std::lock_guard lock(mutex_);
+  board_ = std::move(board);
+}
+
+RunBoard SharedBoard::get() const {
+  const std::lock_guard lock(mutex_);
+  return board_;
+}
+
+HttpResponse handle_api(const HttpRequest& request, const SharedBoard& shared,
+                        const ApiActions& actions) {
+  std::string_view path = request.target;
+  path = path.substr(0, path.find('?'));
+  if (!path.starts_with(kBase)) return refuse(404, "no such path");
+  path.remove_prefix(kBase.size());
+  if (path == "webhooks/alertmanager")
+    return request.method == "POST" ? webhook(request, actions) : refuse(405, "use POST");
+  if (request.role != "operator")
+    return refuse(401, "this needs a client certificate with the role operator");
+  const RunBoard board = shared.get();
+  if (request.method == "GET" && path == "agents") return list_agents(actions);
+  if (request.method == "GET" && path == "run") {
+    if (board.run.empty()) return refuse(409, "no run goes on");
+    return answer(200, {{"run", board.run},
+                        {"title", board.title},
+                        {"phase", board.phase},
+                        {"finished", board.finished},
+                        {"steps", board.steps},
+                        {"injections", board.injections}});
+  }
+  if (request.method != "POST") return refuse(404, "no such path");
+  if (board.run.empty()) return refuse(409, "no run goes on");
+  return post_word(request, path, board, actions);
+}
+
+Json to_json(const AgentInfo& agent) {
+  Json json = rpc::to_json(agent.hello);
+  json["connected"] = agent.connected;
+  json["remote_address"] = agent.remote_address;
+  json["clock"] = {{"offset_us", agent.clock.offset.count()},
+                   {"error_us", agent.clock.error.count()},
+                   {"round_trip_us", agent.clock.round_trip.count()}};
+  return json;
+}
+
+}  // namespace firedrill

@@ -1,0 +1,75 @@
+// The runner: a controller for the length of one command. Owns the fleet, the store and the loop;
+// turns an experiment into a finished log, and the log into measures and scores.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/fleet/fleet.hpp"
+#include "controller/plan/plan.hpp"
+#include "controller/score/score.hpp"
+#include "controller/store/store.hpp"
+
+namespace firedrill {
+
+struct RunnerConfig {
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 7443;
+  std::filesystem::path home;       ///< holds pki/ and runs.db
+  std::filesystem::path program;    ///< this program, for responders that call back
+  Duration agent_wait{20'000'000};  ///< how long to wait for the agents a plan needs
+};
+
+struct Observers {
+  std::function<void(const Event&)> event;         ///< each event, once it is stored
+  std::function<void(std::string_view)> progress;  ///< what is being waited for
+};
+
+struct RunRequest {
+  const Experiment* experiment = nullptr;
+  bool sham = false;
+  bool responder = true;
+  std::uint64_t seed = 0;
+  std::string started_by;
+};
+
+struct FinishedRun {
+  std::string run;
+  std::vector<Event> events;
+  Measures measures;
+  Scorecard card;
+};
+
+class Runner {
+ public:
+  /// Listens and opens the store. @errors conflict: another controller has the port
+  [[nodiscard]] static Result<std::unique_ptr<Runner>> open(RunnerConfig config,
+                                                            Observers observers);
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  /// Waits for agents and plans. Every agent that was issued a certificate is waited for, so that
+  /// choices by tag do not depend on who connects first; whoever is missing at the end is left out.
+  [[nodiscard]] Result<Plan> plan(const Experiment& experiment, const PlanOptions& options);
+  /// Runs to the end and blocks. The calling thread is the runner's thread.
+  /// @errors of planning and of the store before the run exists; afterwards the verdict tells
+  [[nodiscard]] Result<FinishedRun> run(const RunRequest& request);
+  /// Who is there after at most `wait`.
+  [[nodiscard]] std::vector<AgentInfo> agents(Duration wait);
+  /// Stops the run that goes on, or the one about to begin. Safe from any thread.
+  void halt(std::string who, std::string reason);
+
+ private:
+  struct State;
+  explicit Runner(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Measures and scores of a stored run, recomputed from its log alone.
+[[nodiscard]] Result<FinishedRun> recompute(Store& store, const std::string& run);
+
+}  // namespace firedrill
