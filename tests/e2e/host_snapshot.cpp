@@ -1,0 +1,104 @@
+// The part of a host that faults touch, as text; and how long it takes to become that text again
+// after a process was killed. Reads through the kernel room; changes nothing but by SIGKILL.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "agent/host.hpp"
+#include "agent/kernel/linux_host.hpp"
+
+namespace {
+
+using namespace firedrill;
+using namespace std::chrono_literals;
+
+Result<std::string> link_state(agent::Host& host, const agent::kernel::Link& link) {
+  std::string out = fmt::format("link {} {}\n", link.name, link.kind);
+  if (const auto ring = host.ethtool().ring(link.index))
+    out += fmt::format("  ring rx {} tx {}\n", ring->rx, ring->tx);
+  auto qdiscs = host.network().qdiscs(link.index);
+  if (!qdiscs) return std::unexpected(qdiscs.error());
+  for (const agent::kernel::Qdisc& qdisc : *qdiscs) {
+    out += fmt::format("  qdisc {} {:x} {:x}", qdisc.kind, qdisc.handle, qdisc.parent);
+    for (const std::byte byte : qdisc.options) out += fmt::format(" {:02x}", unsigned(byte));
+    out += "\n";
+  }
+  for (const auto side : {agent::kernel::Side::egress, agent::kernel::Side::ingress}) {
+    auto filters = host.network().filters(link.index, side);
+    if (!filters) return std::unexpected(filters.error());
+    for (const agent::kernel::Filter& filter : *filters)
+      out += fmt::format("  filter {} {} {} {}\n", to_string(side), filter.pref, filter.kind,
+                         filter.content);
+  }
+  return out;
+}
+
+Result<std::string> host_state(agent::Host& host) {
+  auto links = host.network().links();
+  if (!links) return std::unexpected(links.error());
+  std::string out;
+  for (const agent::kernel::Link& link : *links) {
+    auto one = link_state(host, link);
+    if (!one) return one;
+    out += *one;
+  }
+  return out;
+}
+
+int complain(std::string_view what) {
+  fmt::print(stderr, "host_snapshot: {}\n", what);
+  return 255;
+}
+
+std::string read_file(const char* path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Kills, then looks again and again. Prints milliseconds until the state is `before`.
+int kill_and_wait(agent::Host& host, const std::string& before, pid_t pid,
+                  std::chrono::milliseconds limit) {
+  const auto on = host_state(host);
+  if (!on) return complain(describe(on.error()));
+  if (*on == before) return complain("the host equals its snapshot already; no fault is on");
+  if (kill(pid, SIGKILL) != 0) return complain(fmt::format("cannot kill process {}", pid));
+  const auto begin = std::chrono::steady_clock::now();
+  while (true) {
+    const auto state = host_state(host);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - begin);
+    // A link that goes away while it is being read is no failure: look again.
+    if (state && *state == before) {
+      fmt::print("{}\n", took.count());
+      return 0;
+    }
+    if (took > limit) {
+      fmt::print(stderr, "{}", state ? *state : describe(state.error()));
+      return complain("the host did not come back to its snapshot");
+    }
+  }
+}
+
+}  // namespace
+
+/// host_snapshot                              prints the state
+/// host_snapshot BEFORE PID LIMIT_MS          kills PID, prints the milliseconds until BEFORE
+int main(int argc, char** argv) {
+  auto host = agent::kernel::open_linux_host({});
+  if (!host) return complain(describe(host.error()));
+  if (argc == 4)
+    return kill_and_wait(**host, read_file(argv[1]), std::atoi(argv[2]),
+                         std::chrono::milliseconds{std::atoi(argv[3])});
+  if (argc != 1) return complain("usage: host_snapshot [BEFORE PID LIMIT_MS]");
+  const auto state = host_state(**host);
+  if (!state) return complain(describe(state.error()));
+  fmt::print("{}", *state);
+  return 0;
+}
