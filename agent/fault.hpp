@@ -1,4 +1,5 @@
-// The fault contract (design.md §5). A fault is stateless; the executor journals, times and retries.
+// The fault contract (design.md §5). A fault is stateless; the executor journals, times and
+// retries.
 #pragma once
 
 #include <memory>
@@ -47,8 +48,10 @@ class Fault {
   [[nodiscard]] virtual Result<void> check(const Params& params) const = 0;
   /// What the injection will hold, e.g. "nic-ring:data0". Two holders of one key: the second is
   /// refused. An empty list composes with everything.
-  [[nodiscard]] virtual std::vector<std::string> exclusive_resources(const Params& params) const = 0;
-  /// Everything undo will need. Reads only. Identity as the kernel knows it (ifindex, not name alone).
+  [[nodiscard]] virtual std::vector<std::string> exclusive_resources(
+      const Params& params) const = 0;
+  /// Everything undo will need. Reads only. Identity as the kernel knows it (ifindex, not name
+  /// alone).
   [[nodiscard]] virtual Result<Json> capture(Host& host, const Params& params) const = 0;
   /// Returns the values read back from the kernel. May stop half way: undo copes.
   [[nodiscard]] virtual Result<Json> apply(Host& host, const Params& params,

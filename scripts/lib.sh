@@ -4,6 +4,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export FIREDRILL_HOME=${FIREDRILL_HOME:-$root/build/lab/home}
 export FIREDRILL_BIN_DIR=$root/build/release/bin
 
+# A clone elsewhere finds what another one compiled.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 begin=$(date +%s)
 say() { printf '[%4ds] %s\n' "$(($(date +%s) - begin))" "$*" >&2; }
 die() {

@@ -15,8 +15,9 @@ namespace firedrill {
 struct AlertPoll {
   UtcTime started{}, answered{};
   std::vector<ActiveAlert> alerts;
-  std::vector<AlertRule> rules;        ///< the newest known; may be empty
-  std::optional<ClockEstimate> clock;  ///< of the monitoring server
+  /// The rules as they stand now. Absent: unknown, or a source that has none.
+  std::optional<std::vector<AlertRule>> rules{};
+  std::optional<MonitorClock> clock{};  ///< of the monitoring server
 };
 
 /// Alerts are told apart by fingerprint. What is on at the first poll is reported with
@@ -24,7 +25,8 @@ struct AlertPoll {
 /// firing between two polls is reported once, as firing.
 ///
 /// An alert that vanishes is resolved, except while its rule has not been evaluated since
-/// Prometheus started: a restart forgets alerts and finds them again, which is no resolution.
+/// Prometheus started: a restart forgets alerts and finds them again, which is no resolution. An
+/// alert whose own start moved forward between two polls was resolved and came back.
 class AlertTracker {
  public:
   /// alert.pending, alert.firing and alert.resolved that `poll` shows. A poll that started before
@@ -35,14 +37,19 @@ class AlertTracker {
   /// agrees with these bounds, and then its uncertainty is that of the clock estimate.
   [[nodiscard]] std::vector<Detection> observe(const AlertPoll& poll);
 
-  /// What is on now, by fingerprint.
-  [[nodiscard]] const std::map<std::string, ActiveAlert>& active() const { return active_; }
+  /// Does the list hold other alerts than are known? Then the rules matter for what follows.
+  [[nodiscard]] bool differs(std::span<const ActiveAlert> alerts) const;
 
  private:
-  [[nodiscard]] std::vector<Detection> appeared(const AlertPoll& poll, const ActiveAlert& alert);
-  [[nodiscard]] bool held(const AlertPoll& poll, const ActiveAlert& alert) const;
+  struct Known {
+    ActiveAlert alert;
+    bool held = false;  ///< forgotten by a restarted Prometheus; ends when it fires again
+  };
+  void drop_vanished(const AlertPoll& poll, const std::map<std::string, ActiveAlert>& now,
+                     std::vector<Detection>& out);
+  void take(const AlertPoll& poll, const ActiveAlert& alert, std::vector<Detection>& out);
 
-  std::map<std::string, ActiveAlert> active_;
+  std::map<std::string, Known> known_;
   std::optional<UtcTime> last_started_;
 };
 

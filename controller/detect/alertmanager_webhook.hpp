@@ -31,6 +31,6 @@ struct AlertNotice {
 /// alert.notified, at the instant of reception. `monitor` puts starts_us on the controller's
 /// clock; without it the offset is unknown, and data says "starts_clock": "monitor".
 [[nodiscard]] Detection to_detection(const AlertNotice& notice, UtcTime received,
-                                     std::optional<ClockEstimate> monitor = std::nullopt);
+                                     std::optional<MonitorClock> monitor = std::nullopt);
 
 }  // namespace firedrill

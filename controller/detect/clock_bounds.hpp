@@ -15,15 +15,16 @@ namespace firedrill {
 /// A Date of D, received for a request that started at s and was answered at a, says: server clock
 /// minus ours is above D − a and below D + 1 s − s. Bounds of many answers are intersected, so that
 /// polls at different phases of the second narrow them to about one round trip. Answers older than
-/// the window are forgotten, because clocks drift; when bounds contradict each other a clock was
-/// stepped, and only the newest answer counts.
+/// the window are forgotten and younger ones widened by 500 ppm of their age (the most that NTP
+/// slews a clock); when bounds still contradict each other a clock was stepped, and only the newest
+/// counts.
 class ClockBounds {
  public:
-  explicit ClockBounds(Duration window = Duration{600'000'000}) : window_(window) {}
+  explicit ClockBounds(Duration window = Duration{120'000'000}) : window_(window) {}
 
   void add(UtcTime started, UtcTime answered, UtcTime date);
   /// Nothing until an answer with a Date came.
-  [[nodiscard]] std::optional<ClockEstimate> estimate() const;
+  [[nodiscard]] std::optional<MonitorClock> estimate() const;
 
  private:
   struct Bound {

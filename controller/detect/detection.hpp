@@ -22,7 +22,7 @@ struct Detection {
 };
 
 /// The monitoring server's clock minus the controller's: the truth is within offset ± error.
-struct ClockEstimate {
+struct MonitorClock {
   Duration offset{};
   Duration error{};
 };

@@ -33,7 +33,7 @@ struct AlertNow {
 struct DetectorCheck {
   std::vector<AlertNow> alerts;
   std::vector<std::string> alert_names;  ///< names of the rules Prometheus knows; empty otherwise
-  std::optional<ClockEstimate> clock;
+  std::optional<MonitorClock> clock;
 };
 
 /// Asks once and blocks for at most two time-outs.
@@ -60,7 +60,7 @@ class Poller {
   ~Poller();  ///< stops; afterwards nothing is reported
 
   /// The server's clock against ours, for webhooks of the same server.
-  [[nodiscard]] std::optional<ClockEstimate> clock() const;
+  [[nodiscard]] std::optional<MonitorClock> clock() const;
 
  private:
   struct State;

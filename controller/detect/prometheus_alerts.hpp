@@ -14,21 +14,22 @@ namespace firedrill {
 /// An alert that is on, whichever source reported it. Times are on the monitoring server's clock.
 struct ActiveAlert {
   enum class State : std::uint8_t { pending, firing } state = State::firing;
-  std::string alertname;
-  Labels labels, annotations;
-  std::string fingerprint;
-  std::string value;                 ///< as the source wrote it, e.g. "1e+00"
-  std::optional<UtcTime> active_at;  ///< Prometheus: the evaluation that first found it true
-  std::optional<UtcTime> fired_at;  ///< Alertmanager: startsAt, which is Prometheus' firing instant
-  std::vector<std::string> muted_by;  ///< silences and inhibiting alerts, when the source tells
+  std::string alertname{};
+  Labels labels{}, annotations{};
+  std::string fingerprint{};
+  std::string value{};                 ///< as the source wrote it, e.g. "1e+00"
+  std::optional<UtcTime> active_at{};  ///< Prometheus: the evaluation that first found it true
+  std::optional<UtcTime>
+      fired_at{};  ///< Alertmanager: startsAt, which is Prometheus' firing instant
+  std::vector<std::string> muted_by{};  ///< silences and inhibiting alerts, when the source tells
 };
 
 struct AlertRule {
-  std::string group, file, name;
-  Labels labels;        ///< the rule's own, which every alert of it carries (unless templated)
+  std::string group{}, file{}, name{};
+  Labels labels{};      ///< the rule's own, which every alert of it carries (unless templated)
   Duration hold{};      ///< `for`
   Duration interval{};  ///< of the group's evaluation
-  std::optional<UtcTime> last_evaluation;  ///< absent: not evaluated since Prometheus started
+  std::optional<UtcTime> last_evaluation{};  ///< absent: not evaluated since Prometheus started
 };
 
 /// @errors invalid_input with a JSON pointer, or Prometheus' own error text

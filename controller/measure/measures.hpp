@@ -7,99 +7,10 @@
 #include <vector>
 
 #include "controller/experiment/experiment.hpp"
+#include "controller/measure/spans.hpp"
 #include "firedrill/event.hpp"
 
 namespace firedrill {
-
-/// The true instant lies in [at - early, at + late], all on the controller's clock.
-struct Instant {
-  UtcTime at{};
-  Duration early{}, late{};
-  [[nodiscard]] UtcTime earliest() const { return at - early; }
-  [[nodiscard]] UtcTime latest() const { return at + late; }
-};
-
-/// One named interval between two named clock points.
-struct Interval {
-  std::string name;      ///< "TTD"
-  std::string from, to;  ///< "t_imp", "t_fire"
-  std::optional<Duration> value;
-  Duration low{}, high{};               ///< bounds of the true value, when there is one
-  std::optional<Duration> censored_at;  ///< "> this long": watched so long and it did not come
-  std::optional<Duration> objective;
-  std::string why_none;  ///< when neither value nor censoring: the reason, for people
-};
-
-struct ClockPoints {
-  std::optional<Instant> injected, impacted, fired, notified, acknowledged, mitigated, reverted,
-      recovered;
-};
-
-struct SliPoint {
-  UtcTime at{};  ///< middle of the sample
-  double value = 0;
-  bool known = true;   ///< false: the probe failed to give a value
-  bool within = true;  ///< of tolerance
-  double error_ratio = 0;
-};
-
-struct SliSeries {
-  std::string probe, host, unit;
-  double low = 0, high = 0;  ///< tolerance, when a range
-  std::vector<SliPoint> points;
-  std::vector<std::pair<UtcTime, UtcTime>> breaches;
-  std::optional<double> baseline_median, baseline_p99, fault_median, fault_p99;
-};
-
-struct InjectionSpan {
-  std::string injection, action, host, fault;
-  std::optional<Instant> active, ended;
-  std::string cause;  ///< undo cause, or empty while it is on
-  bool cured = false, dirty = false, verified = false, failed = false;
-  std::vector<std::string> superseded, differences;
-  Json values = Json::object();
-  std::int64_t active_seq = 0, ended_seq = 0;  ///< evidence
-};
-
-struct AlertSpan {
-  std::string alertname, fingerprint, detector;
-  Json labels = Json::object();
-  std::optional<Instant> pending, fired, notified, resolved;
-  bool before_injection = false;
-  bool expected = false, forbidden = false;
-  std::int64_t seq = 0;
-};
-
-enum class DetectionOutcome : std::uint8_t { in_time, late, missed, already_firing, unknown };
-
-struct DetectionResult {
-  std::string name, source;
-  DetectionOutcome outcome = DetectionOutcome::unknown;
-  std::optional<Instant> fired;
-  std::optional<Duration> after_injection;
-  Duration within{};
-  std::int64_t seq = 0;
-};
-
-enum class StepOutcome : std::uint8_t { on_time, late, skipped, out_of_order };
-enum class StepEvidence : std::uint8_t { none, attested, machine };
-
-struct StepResult {
-  std::string id, title, who;
-  StepOutcome outcome = StepOutcome::skipped;
-  StepEvidence evidence = StepEvidence::none;
-  std::optional<Instant> done;
-  std::optional<UtcTime> due;
-  double weight = 1;
-  bool critical = false;
-  std::string detail;
-  std::int64_t seq = 0;
-};
-
-struct PhaseSpan {
-  std::string phase;
-  UtcTime from{}, to{};
-};
 
 struct Measures {
   std::string run;
@@ -115,14 +26,27 @@ struct Measures {
   std::vector<StepResult> steps;
   std::optional<bool> steady_before, steady_after;
   bool baseline_quiet = true;  ///< no expected alert was pending or firing before t_inj
-  std::string mitigated_by;    ///< "responders" (TTM given), "undo" (ours: no TTM), "" (unknown)
-  std::string halted_by;       ///< who or what stopped it, or empty
+  std::string mitigated_by;    ///< "responders", "system" (nobody acted), "undo" (ours: no TTM), ""
+  std::string halted_by;       ///< who or what stopped it, and why, or empty
+  std::optional<UtcTime> halted_at;
   std::vector<std::string> doubts;  ///< reasons why the verdict may only be inconclusive
+  std::vector<std::string> errors;  ///< dirty hosts, undo not confirmed, the run's own failures
+  std::vector<Rung> ladder;         ///< injected … recovered, in order
+  std::vector<Mark> marks;          ///< by time
+  bool forbidden_asked = false, response_asked = false;
+  std::optional<bool> radius_held;     ///< every injection was planned; absent without a plan
+  Duration breached{};                 ///< time with a probe in breach from t_inj on
+  std::optional<double> budget_spent;  ///< share of the SLO's error budget, when an SLO is given
 };
 
-/// Reads the experiment from the log's own run.created; the same log gives the same measures.
+/// Reads the experiment from the log's own run.created; the same log gives the same measures, in
+/// whatever order its events arrived.
 /// @errors corrupt when there is no run.created or it does not parse
 [[nodiscard]] Result<Measures> measure(std::span<const Event> events);
+/// The same with the experiment already read, as experiment_of() gives it.
+[[nodiscard]] Result<Measures> measure(std::span<const Event> events, const Experiment& experiment);
+/// The experiment as the log's run.created holds it. Errors as measure().
+[[nodiscard]] Result<Experiment> experiment_of(std::span<const Event> events);
 
 [[nodiscard]] Json to_json(const Measures& measures);
 

@@ -1,5 +1,6 @@
 // Runs one program on the controller's own machine: a responder's script or a process action.
-// Never through a shell. The child leads a process group of its own, and the group dies with it.
+// Never through a shell. The child leads a process group of its own, which is what gets stopped;
+// what it leaves behind in the background after its own end is left alone.
 #pragma once
 
 #include <functional>
@@ -19,11 +20,11 @@ namespace firedrill {
 struct ProcessSpec {
   /// With a '/': the file, a relative one from `working_directory`. Without: looked up in PATH.
   std::string path;
-  std::vector<std::string> arguments;
-  std::map<std::string, std::string> environment;  ///< added to ours, or replacing it
-  std::string working_directory;                   ///< empty: ours
-  std::string stdin_text;                          ///< written, then stdin is closed
-  Duration timeout{};                              ///< 0: none; otherwise the group is stopped
+  std::vector<std::string> arguments{};
+  std::map<std::string, std::string> environment{};  ///< added to ours, or replacing it
+  std::string working_directory{};                   ///< empty: ours
+  std::string stdin_text{};                          ///< written, then stdin is closed
+  Duration timeout{};                                ///< 0: none; otherwise the group is stopped
 };
 
 struct ProcessExit {
@@ -36,8 +37,8 @@ struct ProcessExit {
 /// All are called from the process's own thread, and must not destroy the Process. Lines come
 /// without their newline; one longer than 64 KiB comes in pieces. on_exit is the last call.
 struct ProcessCallbacks {
-  std::function<void(std::string_view line)> on_stdout, on_stderr;
-  std::function<void(const ProcessExit& exit)> on_exit;
+  std::function<void(std::string_view line)> on_stdout{}, on_stderr{};
+  std::function<void(const ProcessExit& exit)> on_exit{};
 };
 
 class Process {

@@ -21,8 +21,8 @@ struct RunRow {
   std::string experiment;  ///< file stem
   UtcTime started{};
   std::string state = "running";  ///< "running" or "finished"
-  std::optional<UtcTime> finished;
-  std::string verdict;  ///< empty until finished
+  std::optional<UtcTime> finished{};
+  std::string verdict{};  ///< empty until finished
   Json scores = Json::object();
 };
 

@@ -32,6 +32,7 @@ enum class UndoCause : std::uint8_t {
   cured,          ///< responders brought the cure about while it was on
   agent_stopped,  ///< the agent was told to stop
   agent_died,     ///< the guardian or the next agent found it
+  apply_failed,   ///< apply stopped half way; what had landed was taken back
 };
 [[nodiscard]] std::string_view to_string(UndoCause cause);
 [[nodiscard]] Result<UndoCause> parse_undo_cause(std::string_view text);

@@ -1,0 +1,113 @@
+// Carries injections through their lives, for all faults alike: validates, journals, applies,
+// watches, undoes, verifies. Takes calls and the passing of time; gives events. Not thread-safe and
+// never waits: the Executor owns its thread, tests turn its clock.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/executor/lifecycle.hpp"
+#include "agent/executor/pulse.hpp"
+#include "agent/executor/undo.hpp"
+#include "agent/journal/journal.hpp"
+#include "agent/policy/policy.hpp"
+#include "firedrill/rpc.hpp"
+
+namespace firedrill::agent {
+
+using FindFault = std::function<const Fault*(std::string_view name)>;
+using OnEvent = std::function<void(std::string kind, std::string run, UtcTime at, Json data)>;
+using TakeSample = std::function<Result<rpc::Sample>(std::string_view probe, const Json& params)>;
+
+/// What the engine works with. References and callbacks outlive it.
+struct EngineParts {
+  Host& host;
+  Journal& journal;
+  const Clock& clock;
+  Pulse& pulse;
+  Policy policy;
+  std::string host_name;
+  std::string boot_id;
+  FindFault find_fault;
+  OnEvent on_event;
+  /// Makes sure that a guardian is alive; without one nothing is prepared.
+  std::function<Result<void>()> ensure_guardian;
+  TakeSample sample;  ///< one sample, blocking; for the moment of activation
+  /// Asks for one later sample; the answer comes to cure_sampled().
+  std::function<void(std::string id, CureCondition cure)> request_sample;
+};
+
+class Engine {
+ public:
+  explicit Engine(EngineParts parts);
+
+  /// First of all: reports what the guardian did, undoes everything the journal has open.
+  void recover();
+
+  /// Captures and journals; the kernel is only read. Returns the undo record.
+  /// @errors invalid_input, not_found, unsupported, refused, conflict, already_exists as they
+  ///         arise; unavailable  no guardian, or no room in the journal
+  [[nodiscard]] Result<Json> prepare(const FaultRequest& request);
+  /// Sets the instant of applying; all of `ids` or none. Repeating it is harmless.
+  [[nodiscard]] Result<void> commit(const std::vector<std::string>& ids, UtcTime at);
+  /// Undoes (one attempt each now, retries follow in step()); no ids means all.
+  /// @errors not_found  one of the ids is unknown here; the others were undone all the same
+  [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> undo(const std::vector<std::string>& ids,
+                                                               UndoCause cause);
+  /// Drops a lost record, or an injection that cannot be undone, after a person checked the host.
+  [[nodiscard]] Result<void> forget(std::string_view id);
+  /// The controller was heard at `heard` (CLOCK_BOOTTIME) for this run.
+  void renew(const std::string& run, Duration heard);
+  void cure_sampled(const std::string& id, const Result<rpc::Sample>& sample);
+
+  /// Does everything that is due. Returns the CLOCK_BOOTTIME at which to call again.
+  [[nodiscard]] Duration step();
+
+  /// Open, recently ended and lost ones.
+  [[nodiscard]] std::vector<rpc::InjectionStatus> list() const;
+  [[nodiscard]] std::size_t open_count() const { return open_.size(); }
+
+ private:
+  struct Injection {
+    JournalEntry entry;
+    const Fault* fault = nullptr;  ///< null: this program does not know it
+    Params params;                 ///< only while prepared
+    Schedule schedule;
+    UndoCause cause = UndoCause::requested;
+    int failures = 0;
+    std::string failure;        ///< why it failed, for status()
+    bool seen_outside = false;  ///< the cure's value was outside its bounds at least once
+    std::int64_t last_not_us = 0;
+  };
+
+  [[nodiscard]] Instants now() const;
+  [[nodiscard]] Injection* find(std::string_view id);
+  [[nodiscard]] Result<void> check_new(const FaultRequest& request) const;
+  [[nodiscard]] Result<void> check_resources(const std::vector<std::string>& resources) const;
+  [[nodiscard]] Result<Injection> validate(const FaultRequest& request) const;
+  [[nodiscard]] Result<void> check_cure(const FaultRequest& request) const;
+
+  void adopt(JournalEntry entry);
+  bool act(Injection& injection, const Decision& decision);
+  void apply(Injection& injection);
+  void activate(Injection& injection, UtcTime started, Json values);
+  void fail_injection(Injection& injection, std::string_view stage, const Error& error);
+  void begin_undo(Injection& injection, UndoCause cause);
+  void try_undo(Injection& injection);
+  void undo_in_order(std::vector<Injection*> injections);
+  void drop(Injection& injection, std::string_view stage, const Error& error);
+  void remove_ended();
+  Result<void> record(Injection& injection, Transition transition, Durability durability);
+  void emit(std::string_view kind, const std::string& run, UtcTime at, Json data) const;
+  [[nodiscard]] rpc::InjectionStatus status(const Injection& injection) const;
+  [[nodiscard]] Transition transition_of(const Injection& injection, InjectionState state) const;
+
+  EngineParts parts_;
+  std::deque<Injection> open_;  ///< a deque: references survive additions at the end
+  std::deque<rpc::InjectionStatus> ended_;
+};
+
+}  // namespace firedrill::agent

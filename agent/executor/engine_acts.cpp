@@ -1,0 +1,282 @@
+// What an injection does as time passes: apply, activate, cure, undo, retry; and recovery.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agent/executor/engine.hpp"
+#include "firedrill/event.hpp"
+
+namespace firedrill::agent {
+namespace {
+
+constexpr std::size_t kRememberedEnds = 64;
+
+/// Marks in the pulse that a call into a fault is running, and since when.
+class OperationMark {
+ public:
+  OperationMark(Pulse& pulse, const Clock& clock) : pulse_(pulse) {
+    pulse_.operation_since_us.store(clock.boottime().count());
+  }
+  OperationMark(const OperationMark&) = delete;
+  OperationMark& operator=(const OperationMark&) = delete;
+  ~OperationMark() { pulse_.operation_since_us.store(0); }
+
+ private:
+  Pulse& pulse_;
+};
+
+bool within(const CureCondition& cure, double value) {
+  return (!cure.min || value >= *cure.min) && (!cure.max || value <= *cure.max);
+}
+
+std::string bounds_text(const CureCondition& cure) {
+  return fmt::format("{} to {}", cure.min ? fmt::format("{}", *cure.min) : "-inf",
+                     cure.max ? fmt::format("{}", *cure.max) : "inf");
+}
+
+}  // namespace
+
+Transition Engine::transition_of(const Injection& injection, InjectionState state) const {
+  Transition out;
+  out.id = injection.entry.request.id;
+  out.run = injection.entry.request.run;
+  out.fault = injection.entry.request.fault;
+  out.state = state;
+  out.at = now().utc;
+  out.deadline = injection.schedule.deadline;
+  return out;
+}
+
+Result<void> Engine::record(Injection& injection, Transition transition, Durability durability) {
+  JournalEntry& entry = injection.entry;
+  entry.state = injection.schedule.state = transition.state;
+  entry.at = transition.at;
+  entry.data = transition.data;
+  auto written = parts_.journal.record(transition, durability);
+  parts_.pulse.journal_version.fetch_add(1);
+  return written;
+}
+
+void Engine::apply(Injection& injection) {
+  JournalEntry& entry = injection.entry;
+  const OperationMark mark(parts_.pulse, parts_.clock);
+  const Instants started = now();
+  injection.schedule.deadline = started.boot + entry.request.duration;
+  if (auto written =
+          record(injection, transition_of(injection, InjectionState::applying), Durability::synced);
+      !written)
+    return drop(injection, "journal", written.error());
+  for (const Injection& each : open_)
+    entry.apply_order = std::max(entry.apply_order, each.entry.apply_order + 1);
+  auto values = guarded(
+      "apply", [&] { return injection.fault->apply(parts_.host, injection.params, entry.record); });
+  if (!values) return fail_injection(injection, "apply", values.error());
+  activate(injection, started.utc, std::move(*values));
+}
+
+void Engine::activate(Injection& injection, UtcTime started, Json values) {
+  const FaultRequest& request = injection.entry.request;
+  const Instants done = now();
+  injection.schedule.deadline = done.boot + request.duration;
+  Transition active = transition_of(injection, InjectionState::active);
+  active.data = event_data(request, parts_.host_name);
+  active.data["started_us"] = to_micros(started);
+  active.data["done_us"] = to_micros(done.utc);
+  active.data["values"] = std::move(values);
+  // What undo needs is on the disk since `applying`, so a failure here costs only the word.
+  [[maybe_unused]] const Result<void> written = record(injection, active, Durability::written);
+  if (request.cured_by) {
+    const CureCondition& cure = *request.cured_by;
+    cure_sampled(request.id,
+                 guarded("probe", [&] { return parts_.sample(cure.probe, cure.params); }));
+    if (injection.entry.state != InjectionState::active) return;  // it held already: failed
+  }
+  emit(event_kind::injection_active, request.run, done.utc, active.data);
+}
+
+void Engine::cure_sampled(const std::string& id, const Result<rpc::Sample>& sample) {
+  Injection* injection = find(id);
+  if (injection == nullptr || injection->entry.state != InjectionState::active) return;
+  const FaultRequest& request = injection->entry.request;
+  const CureCondition& cure = *request.cured_by;
+  injection->schedule.next_poll = now().boot + cure.interval;
+  const auto found = sample ? sample->values.find(cure.value) : decltype(sample->values.end()){};
+  if (!sample || found == sample->values.end()) return;  // not measured: neither in nor out
+  if (!within(cure, found->second)) {
+    injection->seen_outside = true;
+    injection->last_not_us = sample->from_us;
+    return;
+  }
+  if (!injection->seen_outside)
+    return fail_injection(
+        *injection, "cure",
+        {ErrorCode::invalid_input, 0,
+         fmt::format("the cure holds while the fault is on: '{}' is {}, within {}; either the "
+                     "fault has no effect or the bounds are wrong",
+                     cure.value, found->second, bounds_text(cure)),
+         "/cured-by"});
+  Json data = event_data(request, parts_.host_name);
+  data["probe"] = cure.probe;
+  data["name"] = cure.value;
+  data["value"] = found->second;
+  data["seen_us"] = sample->to_us;
+  data["last_not_us"] = injection->last_not_us;
+  emit(event_kind::injection_cured, request.run, from_micros(sample->to_us), std::move(data));
+  begin_undo(*injection, UndoCause::cured);
+}
+
+void Engine::fail_injection(Injection& injection, std::string_view stage, const Error& error) {
+  const FaultRequest& request = injection.entry.request;
+  Json data = event_data(request, parts_.host_name);
+  injection.failure = fmt::format("failed at {}: {}", stage, describe(error));
+  data["stage"] = stage;
+  data["error"] = describe(error);
+  emit(event_kind::injection_failed, request.run, now().utc, std::move(data));
+  begin_undo(injection, UndoCause::apply_failed);
+}
+
+void Engine::drop(Injection& injection, std::string_view stage, const Error& error) {
+  injection.entry.apply_order = 0;  // the kernel was not touched
+  fail_injection(injection, stage, error);
+}
+
+void Engine::begin_undo(Injection& injection, UndoCause cause) {
+  injection.cause = cause;
+  try_undo(injection);
+}
+
+void Engine::try_undo(Injection& injection) {
+  // Not journalled before it is done: undo is idempotent and must not wait for a disk.
+  if (injection.fault == nullptr) {
+    injection.schedule.state = InjectionState::undoing;
+    injection.schedule.next_undo = Duration::max();
+    return;
+  }
+  const OperationMark mark(parts_.pulse, parts_.clock);
+  const InjectionState before = injection.entry.state;
+  const UndoAttempt attempt =
+      attempt_undo(*injection.fault, parts_.host, injection.entry, parts_.boot_id, parts_.clock);
+  if (!attempt.clean) ++injection.failures;
+  Transition outcome = undo_transition(injection.entry, attempt, injection.cause, parts_.host_name,
+                                       injection.failures);
+  outcome.deadline = injection.schedule.deadline;
+  injection.schedule.next_undo = now().boot + retry_pause(injection.failures);
+  const bool news = outcome.state != before || !outcome.event.empty();
+  // A journal that cannot be written now leaves the entry open: the next start undoes it again.
+  if (news) {
+    [[maybe_unused]] const Result<void> written = record(injection, outcome, Durability::synced);
+  }
+  if (!outcome.event.empty()) emit(outcome.event, outcome.run, outcome.at, std::move(outcome.data));
+}
+
+void Engine::undo_in_order(std::vector<Injection*> injections) {
+  std::ranges::sort(injections, std::ranges::greater{},
+                    [](const Injection* injection) { return injection->entry.apply_order; });
+  for (Injection* injection : injections) try_undo(*injection);
+}
+
+void Engine::remove_ended() {
+  for (const Injection& injection : open_)
+    if (injection.entry.state == InjectionState::undone) ended_.push_back(status(injection));
+  std::erase_if(open_, [](const Injection& injection) {
+    return injection.entry.state == InjectionState::undone;
+  });
+  while (ended_.size() > kRememberedEnds) ended_.pop_front();
+  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
+}
+
+bool Engine::act(Injection& injection, const Decision& decision) {
+  const FaultRequest& request = injection.entry.request;
+  switch (decision.act) {
+    case Act::wait:
+      return false;
+    case Act::drop:
+      drop(injection, "commit",
+           {ErrorCode::timed_out,
+            0,
+            fmt::format("not committed within {} of being prepared", to_string(kPreparedLife)),
+            {}});
+      return true;
+    case Act::too_late:
+      drop(
+          injection, "commit",
+          {ErrorCode::timed_out,
+           0,
+           fmt::format("the commit's instant was missed by more than {}", to_string(kLatestCommit)),
+           {}});
+      return true;
+    case Act::lost_before:
+      drop(injection, "commit",
+           {ErrorCode::timed_out, 0, "the controller fell silent before the commit's instant", {}});
+      return true;
+    case Act::apply:
+      apply(injection);
+      return true;
+    case Act::poll_cure:
+      injection.schedule.next_poll.reset();
+      parts_.request_sample(request.id, *request.cured_by);
+      return true;
+    case Act::begin_undo:
+    case Act::undo_again:
+      return false;  // gathered by step(), because their order matters
+  }
+  return false;
+}
+
+Duration Engine::step() {
+  for (bool again = true; again;) {
+    again = false;
+    std::vector<Injection*> to_undo;
+    for (Injection& injection : open_) {
+      const Decision decision = decide(injection.schedule, now());
+      if (decision.act == Act::begin_undo) injection.cause = decision.cause;
+      if (decision.act == Act::begin_undo || decision.act == Act::undo_again)
+        to_undo.push_back(&injection);
+      else again |= act(injection, decision);
+    }
+    again |= !to_undo.empty();
+    undo_in_order(std::move(to_undo));
+    remove_ended();
+  }
+  Duration due = Duration::max();
+  for (const Injection& injection : open_)
+    due = std::min(due, decide(injection.schedule, now()).due);
+  return due;
+}
+
+void Engine::adopt(JournalEntry entry) {
+  Injection injection;
+  injection.fault = parts_.find_fault(entry.request.fault);
+  injection.cause = UndoCause::agent_died;
+  injection.schedule.state = entry.state;
+  injection.schedule.deadline = entry.deadline;
+  injection.entry = std::move(entry);
+  open_.push_back(std::move(injection));
+}
+
+void Engine::recover() {
+  JournalView view = parts_.journal.view();
+  // Undo comes first; reporting what the guardian did can wait for it.
+  for (JournalEntry& entry : view.open) adopt(std::move(entry));
+  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
+  std::vector<Injection*> all;
+  for (Injection& injection : open_) all.push_back(&injection);
+  undo_in_order(std::move(all));
+  remove_ended();
+  for (Transition& transition : view.unreported) {
+    if (transition.state == InjectionState::undone) {
+      rpc::InjectionStatus& ended = ended_.emplace_back();
+      ended.id = transition.id;
+      ended.run = transition.run;
+      ended.fault = transition.fault;
+      ended.state = InjectionState::undone;
+    }
+    emit(transition.event, transition.run, transition.at, std::move(transition.data));
+  }
+  if (!view.unreported.empty()) {
+    // Should this fail, the same is reported once more by the next start: better than never.
+    [[maybe_unused]] const Result<void> marked = parts_.journal.mark_reported();
+  }
+}
+
+}  // namespace firedrill::agent

@@ -1,0 +1,206 @@
+// Removing and verifying a lane, and asking whether this kernel can have one.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agent/faults/lane.hpp"
+#include "agent/faults/lane_state.hpp"
+#include "agent/faults/links.hpp"
+#include "agent/faults/record.hpp"
+
+namespace firedrill::agent {
+namespace {
+
+using kernel::Filter;
+using kernel::Link;
+using kernel::Side;
+
+constexpr char kProbeRole = 'p';
+
+bool is_gone(const Error& error) { return error.code == ErrorCode::not_found; }
+
+/// An object that vanished between looking and deleting is as good as deleted.
+Result<void> gone_is_fine(Result<void> result) {
+  if (!result && is_gone(result.error())) return {};
+  return result;
+}
+
+bool of_lane(const Filter& filter, const Lane& lane) {
+  const auto mark = lane_mark(filter);
+  return mark && mark->token == lane.token;
+}
+
+/// Deletes the lane's filters of one side, redirects first. True when there was one.
+Result<bool> remove_filters(Network& network, const Lane& lane, Side side) {
+  const auto filters = network.filters(lane.index, side);
+  if (!filters) return std::unexpected(filters.error());
+  bool found = false;
+  for (const bool redirects : {true, false})
+    for (const Filter& filter : *filters) {
+      if (!of_lane(filter, lane) || filter.redirect_to.has_value() != redirects) continue;
+      found = true;
+      if (auto gone = gone_is_fine(network.delete_filter(lane.index, side, filter)); !gone)
+        return std::unexpected(gone.error());
+    }
+  return found;
+}
+
+/// Lets out what the ifb still holds. A courtesy to packets under way: when it fails, removal goes
+/// on, for an ifb that stays is worse than a packet that is lost.
+void let_out(Network& network, kernel::IfIndex ifb, Duration longest) {
+  const auto qdiscs = network.qdiscs(ifb);
+  if (!qdiscs) return;
+  const auto root = std::ranges::find(*qdiscs, kLaneHandle, &kernel::Qdisc::handle);
+  if (root == qdiscs->end() || root->kind != "netem") return;
+  if (!network.change_netem(ifb, kLaneHandle, kernel::NetemSpec{})) return;
+  (void)network.drain(ifb, kLaneHandle, longest);  // whether it emptied changes nothing here
+}
+
+Result<bool> remove_ifbs(Network& network, const Lane& lane) {
+  const auto links = network.links();
+  if (!links) return std::unexpected(links.error());
+  bool found = false;
+  for (const Link& link : *links)
+    for (const Side side : {Side::egress, Side::ingress}) {
+      if (!is_lane_ifb(link, lane.token, lane_role(side))) continue;
+      found = true;
+      let_out(network, link.index, lane.drain);
+      if (auto gone = gone_is_fine(network.delete_link(link.index)); !gone)
+        return std::unexpected(gone.error());
+    }
+  return found;
+}
+
+/// Removes the clsact that lanes share, once nobody has a filter in it.
+Result<bool> remove_clsact(Network& network, const Lane& lane) {
+  const auto state = read_traffic_control(network, lane.index);
+  if (!state) return std::unexpected(state.error());
+  if (lane.clsact == ClsactOwner::host || state->ingress_kind() != "clsact") return false;
+  if (state->has_foreign_filters() || state->has_lane_filters()) return false;
+  if (auto gone = gone_is_fine(network.delete_clsact(lane.index)); !gone)
+    return std::unexpected(gone.error());
+  return true;
+}
+
+Result<RecordScope> scope(Host& host, const Lane& lane) {
+  const auto now = host.network().namespace_id();
+  if (!now) return std::unexpected(now.error());
+  return scope_of(lane.where, *now);
+}
+
+/// How the host's own traffic control differs from the record. Nothing of it is ours.
+Result<std::vector<std::string>> host_differences(Network& network, const Lane& lane) {
+  const auto link = find_link(network, lane.index);
+  if (!link) return std::unexpected(link.error());
+  if (!*link)
+    return std::vector{fmt::format("gone: interface '{}' ({})", lane.device, lane.index.value)};
+  const auto state = read_traffic_control(network, lane.index);
+  if (!state) return std::unexpected(state.error());
+  return differing_lines(lane.host_state, host_lines(*state, lane.clsact));
+}
+
+std::vector<std::string> leftovers(const std::vector<Link>& links, const TrafficControl& state,
+                                   const Lane& lane) {
+  std::vector<std::string> out;
+  for (const Side side : {Side::egress, Side::ingress}) {
+    for (const Filter& filter : state.filters(side))
+      if (of_lane(filter, lane))
+        out.push_back(fmt::format("left: {} filter pref {} '{}'", to_string(side), filter.pref,
+                                  to_string(filter.match)));
+    for (const Link& link : links)
+      if (is_lane_ifb(link, lane.token, lane_role(side)))
+        out.push_back(fmt::format("left: interface '{}'", link.name));
+  }
+  const bool clsact = lane.clsact == ClsactOwner::firedrill && state.ingress_kind() == "clsact";
+  if (clsact && !state.has_foreign_filters() && !state.has_lane_filters())
+    out.push_back(fmt::format("left: clsact on '{}'", lane.device));
+  return out;
+}
+
+/// The pieces of a lane, on the probe's own ifb instead of a real interface.
+Result<void> try_pieces(Network& network, kernel::IfIndex ifb, std::uint32_t token) {
+  kernel::NetemSpec spec;
+  spec.delay = std::chrono::milliseconds(1);
+  if (auto done = network.add_netem(ifb, kLaneHandle, spec); !done) return done;
+  if (auto done = network.add_clsact(ifb); !done) return done;
+  Filter filter;
+  filter.cookie = lane_cookie(token, ClsactOwner::firedrill);
+  filter.pref = 1;
+  if (auto done = network.add_filter(ifb, Side::egress, filter); !done) return done;
+  filter.pref = 2;
+  filter.redirect_to = ifb;
+  return network.add_filter(ifb, Side::ingress, filter);
+}
+
+std::string advice(const Error& error) {
+  if (error.code == ErrorCode::permission_denied)
+    return error.what + " (the agent needs CAP_NET_ADMIN)";
+  return error.what +
+         " (needs the kernel's ifb, sch_netem, sch_ingress, cls_flower, act_gact and act_mirred)";
+}
+
+}  // namespace
+
+Result<UndoOutcome> remove_lane(Host& host, const Lane& lane) {
+  Network& network = host.network();
+  const auto where = scope(host, lane);
+  if (!where) return std::unexpected(where.error());
+  if (*where == RecordScope::before_reboot) return UndoOutcome::already_gone;
+  const auto link = find_link(network, lane.index);
+  if (!link) return std::unexpected(link.error());
+
+  bool found = false;
+  if (*link)
+    for (const Side side : {Side::egress, Side::ingress}) {
+      const auto removed = remove_filters(network, lane, side);
+      if (!removed && !is_gone(removed.error())) return std::unexpected(removed.error());
+      found = found || (removed && *removed);
+    }
+  const auto ifbs = remove_ifbs(network, lane);
+  if (!ifbs) return std::unexpected(ifbs.error());
+  found = found || *ifbs;
+  if (*link) {
+    const auto clsact = remove_clsact(network, lane);
+    if (!clsact && !is_gone(clsact.error())) return std::unexpected(clsact.error());
+    found = found || (clsact && *clsact);
+  }
+  const auto differences = host_differences(network, lane);
+  if (!differences) return std::unexpected(differences.error());
+  if (!differences->empty()) return UndoOutcome::superseded;
+  return found ? UndoOutcome::restored : UndoOutcome::already_gone;
+}
+
+Result<Verification> verify_lane(Host& host, const Lane& lane) {
+  Network& network = host.network();
+  const auto where = scope(host, lane);
+  if (!where) return std::unexpected(where.error());
+  if (*where == RecordScope::before_reboot) return Verification{};
+  const auto links = network.links();
+  if (!links) return std::unexpected(links.error());
+  TrafficControl state;
+  if (std::ranges::find(*links, lane.index, &Link::index) != links->end()) {
+    auto now = read_traffic_control(network, lane.index);
+    if (!now) return std::unexpected(now.error());
+    state = std::move(*now);
+  }
+  Verification out{leftovers(*links, state, lane)};
+  const auto differences = host_differences(network, lane);
+  if (!differences) return std::unexpected(differences.error());
+  out.differences.insert(out.differences.end(), differences->begin(), differences->end());
+  return out;
+}
+
+Support probe_lane_support(Host& host) {
+  Network& network = host.network();
+  const std::uint32_t token = host.fresh_token();
+  const auto ifb =
+      network.create_ifb(lane_ifb_name(token, kProbeRole), lane_ifb_address(token, kProbeRole));
+  if (!ifb) return {false, advice(ifb.error())};
+  const auto tried = try_pieces(network, *ifb, token);
+  const auto removed = gone_is_fine(network.delete_link(*ifb));
+  if (!tried) return {false, advice(tried.error())};
+  if (!removed) return {false, advice(removed.error())};
+  return {true, {}};
+}
+
+}  // namespace firedrill::agent

@@ -1,0 +1,31 @@
+// The catalogue. A new fault is one line here.
+#include <algorithm>
+
+#include "agent/fault.hpp"
+#include "agent/faults/netem.hpp"
+#include "agent/faults/nic_ring.hpp"
+
+namespace firedrill::agent {
+namespace {
+
+std::vector<std::unique_ptr<Fault>> all_faults() {
+  std::vector<std::unique_ptr<Fault>> faults;
+  faults.push_back(std::make_unique<Netem>());
+  faults.push_back(std::make_unique<NicRing>());
+  return faults;
+}
+
+}  // namespace
+
+const std::vector<std::unique_ptr<Fault>>& fault_registry() {
+  static const std::vector<std::unique_ptr<Fault>> registry = all_faults();
+  return registry;
+}
+
+const Fault* find_fault(std::string_view name) {
+  for (const auto& fault : fault_registry())
+    if (fault->name() == name) return fault.get();
+  return nullptr;
+}
+
+}  // namespace firedrill::agent

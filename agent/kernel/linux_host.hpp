@@ -1,0 +1,20 @@
+// The real host: netlink sockets to the kernel this process runs on, in its network namespace.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/host.hpp"
+
+namespace firedrill::agent::kernel {
+
+struct LinuxHostOptions {
+  /// Asked anew each time, so that it can follow the agent's live socket. Null: nothing.
+  std::function<std::vector<Endpoint>()> protected_peers;
+  OperationObserver on_operation;  ///< null: nobody listens
+};
+
+/// Opens the sockets. Needs no privilege; what changes something does (CAP_NET_ADMIN).
+[[nodiscard]] Result<std::unique_ptr<Host>> open_linux_host(LinuxHostOptions options);
+
+}  // namespace firedrill::agent::kernel

@@ -1,0 +1,93 @@
+#include "agent/local_agent.hpp"
+
+#include <system_error>
+
+#include <sys/stat.h>
+
+#include "agent/kernel/linux_host.hpp"
+
+namespace firedrill::agent {
+namespace {
+
+Result<void> make_state_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail_errno(error.value(), "create '" + directory.string() + "'");
+  // Undo records name what this host is made of; they are root's business.
+  if (::chmod(directory.c_str(), 0700) != 0)
+    return fail_errno(errno, "chmod '" + directory.string() + "'");
+  return {};
+}
+
+Result<rpc::Sample> sample_once(std::string_view probe, const Json& params) {
+  const auto session = open_probe(probe, params);
+  if (!session) return std::unexpected(session.error());
+  return (*session)->sample(Duration{});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
+                                                      LocalAgentHooks hooks) {
+  if (auto made = make_state_directory(config.state_directory); !made)
+    return std::unexpected(made.error());
+  std::unique_ptr<LocalAgent> agent(new LocalAgent);
+  kernel::LinuxHostOptions host_options;
+  host_options.protected_peers = std::move(hooks.protected_peers);
+  auto host = kernel::open_linux_host(std::move(host_options));
+  if (!host) return std::unexpected(host.error());
+  agent->host_ = std::move(*host);
+  GuardianCommand command;
+  command.state_directory = std::filesystem::absolute(config.state_directory);
+  command.host_name = config.name;
+  auto guardian = GuardianLink::create(std::move(command));
+  if (!guardian) return std::unexpected(guardian.error());
+  agent->guardian_ = std::move(*guardian);
+  ExecutorHooks executor_hooks;
+  executor_hooks.find_fault = &find_fault;
+  executor_hooks.on_event = std::move(hooks.on_event);
+  executor_hooks.sample = &sample_once;
+  executor_hooks.ensure_guardian = [link = agent->guardian_.get()] { return link->ensure_alive(); };
+  auto executor =
+      Executor::start({config.state_directory, config.name, config.policy}, *agent->host_,
+                      agent->guardian_->pulse(), std::move(executor_hooks));
+  if (!executor) return std::unexpected(executor.error());
+  agent->executor_ = std::move(*executor);
+  agent->probes_ = std::make_unique<ProbeRunner>(std::move(hooks.on_sample));
+  agent->calls_ = std::make_unique<AgentCalls>(*agent->executor_, *agent->probes_);
+  auto control = ControlServer::start(
+      config.state_directory,
+      [calls = agent->calls_.get()](const std::string& method, const Json& params) {
+        return calls->local_call(method, params);
+      });
+  if (!control) return std::unexpected(control.error());
+  agent->control_ = std::move(*control);
+  return agent;
+}
+
+LocalAgent::~LocalAgent() { stop(); }
+
+void LocalAgent::stop() {
+  // Undo first: probes may take their time to end.
+  if (executor_) executor_->stop();
+  if (probes_) probes_->stop_all();
+  control_ = nullptr;
+}
+
+Result<std::vector<rpc::Capability>> describe_faults() {
+  auto host = kernel::open_linux_host({});
+  if (!host) return std::unexpected(host.error());
+  std::vector<rpc::Capability> out;
+  for (const auto& fault : fault_registry()) {
+    const Support support = fault->probe_support(**host);
+    rpc::Capability& capability = out.emplace_back();
+    capability.name = fault->name();
+    capability.summary = fault->summary();
+    capability.schema = to_json_schema(fault->schema());
+    capability.supported = support.supported;
+    capability.reason = support.reason;
+  }
+  return out;
+}
+
+}  // namespace firedrill::agent

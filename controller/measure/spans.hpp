@@ -1,0 +1,127 @@
+// The parts that measures are made of: instants with bounds, intervals, and what happened to each
+// injection, probe, alert, detection and runbook step. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "firedrill/json.hpp"
+#include "firedrill/units.hpp"
+
+namespace firedrill {
+
+/// The true instant lies in [at - early, at + late], all on the controller's clock.
+struct Instant {
+  UtcTime at{};
+  Duration early{}, late{};
+  [[nodiscard]] UtcTime earliest() const { return at - early; }
+  [[nodiscard]] UtcTime latest() const { return at + late; }
+};
+
+/// One named interval between two named clock points.
+struct Interval {
+  std::string name;      ///< "TTD"
+  std::string from, to;  ///< "t_imp", "t_fire"
+  std::optional<Duration> value;
+  Duration low{}, high{};               ///< bounds of the true value, when there is one
+  std::optional<Duration> censored_at;  ///< "> this long": watched so long and it did not come
+  std::optional<Duration> objective;
+  std::string why_none;  ///< when neither value nor censoring: the reason, for people
+};
+
+struct ClockPoints {
+  std::optional<Instant> injected, impacted, fired, notified, acknowledged, mitigated, reverted,
+      recovered;
+};
+
+struct SliPoint {
+  UtcTime at{};  ///< middle of the sample
+  double value = 0;
+  bool known = true;   ///< false: the probe failed to give a value
+  bool within = true;  ///< of tolerance
+  double error_ratio = 0;
+};
+
+struct SliSeries {
+  std::string probe, host, measure, unit;
+  bool bounded = false;  ///< the tolerance is a range, low and high are its ends
+  double low = 0, high = 0;
+  std::vector<SliPoint> points;
+  std::vector<std::pair<UtcTime, UtcTime>> breaches;
+  std::optional<double> baseline_median, baseline_p99, fault_median, fault_p99;
+};
+
+struct InjectionSpan {
+  std::string injection, action, host, fault;
+  std::optional<Instant> active, ended;
+  std::string cause;                ///< undo cause, or empty while it is on
+  std::optional<UtcTime> dirty_at;  ///< when undo found the host changed
+  bool cured = false, dirty = false, verified = false, failed = false;
+  std::string failure;  ///< stage and error, when failed
+  std::vector<std::string> superseded, differences;
+  Json values = Json::object();
+  std::int64_t active_seq = 0, ended_seq = 0;  ///< evidence
+};
+
+struct AlertSpan {
+  std::string alertname, fingerprint, detector;
+  Json labels = Json::object();
+  std::optional<Instant> pending, fired, notified, resolved;
+  bool before_injection = false;
+  bool already = false;  ///< on at the detector's first look: nobody knows since when
+  bool expected = false, forbidden = false;
+  std::int64_t seq = 0;
+};
+
+enum class DetectionOutcome : std::uint8_t { in_time, late, missed, already_firing, unknown };
+
+struct DetectionResult {
+  std::string name, source;
+  DetectionOutcome outcome = DetectionOutcome::unknown;
+  std::optional<Instant> fired;
+  std::optional<Duration> after_injection;
+  Duration within{};
+  std::optional<UtcTime> from;  ///< the injection that `within` counts from
+  std::string why;              ///< the outcome in words
+  std::int64_t seq = 0;
+};
+
+enum class StepOutcome : std::uint8_t { on_time, late, skipped, out_of_order };
+enum class StepEvidence : std::uint8_t { none, attested, machine };
+
+struct StepResult {
+  std::string id, title, who;
+  StepOutcome outcome = StepOutcome::skipped;
+  StepEvidence evidence = StepEvidence::none;
+  std::optional<Instant> done;
+  std::optional<UtcTime> due;
+  double weight = 1;
+  bool critical = false;
+  bool checkable = false;  ///< the runbook says how a machine can see it
+  std::string detail;
+  std::int64_t seq = 0;
+};
+
+struct PhaseSpan {
+  std::string phase;
+  UtcTime from{}, to{};
+};
+
+/// One rung of the ladder. Not watched: the experiment gave no means to see it.
+struct Rung {
+  std::string name;
+  bool watched = true, reached = false;
+  std::optional<Instant> at;
+};
+
+/// Something a person did or was told: kind is ack, note, inject or halt.
+struct Mark {
+  UtcTime at{};
+  std::string kind, who, text;
+  std::int64_t seq = 0;
+};
+
+}  // namespace firedrill

@@ -1,0 +1,47 @@
+// Words and numbers of the reports: one way to write each, the same on every machine and locale.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "controller/measure/measures.hpp"
+#include "controller/score/score.hpp"
+
+namespace firedrill::reporting {
+
+/// For HTML and XML, in text and in quoted attributes. What neither may hold (control characters,
+/// bytes that are not UTF-8) becomes U+FFFD.
+[[nodiscard]] std::string escape(std::string_view text);
+/// At most `most` characters (not bytes), the last of them "…" when something was cut.
+[[nodiscard]] std::string shorten(std::string_view text, std::size_t most);
+/// How many characters a person sees.
+[[nodiscard]] std::size_t length(std::string_view text);
+
+/// "850 ms", "12.0 s", "2 min 5 s", "1 h 3 min"; negative with a real minus.
+[[nodiscard]] std::string spoken(Duration duration);
+/// "+12.0 s": an instant as seen from another.
+[[nodiscard]] std::string since(UtcTime at, UtcTime origin);
+/// Three significant digits, no exponent: "258", "62.1", "0.0123".
+[[nodiscard]] std::string number(double value);
+/// "258 ms"; without a unit the bare number.
+[[nodiscard]] std::string quantity(double value, std::string_view unit);
+
+/// "12.0 s", "> 72.0 s" when censored, or "none".
+[[nodiscard]] std::string value_of(const Interval& interval);
+/// "11.4 s to 12.6 s", or empty.
+[[nodiscard]] std::string bounds_of(const Interval& interval);
+/// "met", "missed", "open" (watched too short), or empty without an objective.
+[[nodiscard]] std::string_view objective_word(const Interval& interval);
+/// "users hurt" for t_imp, and so on.
+[[nodiscard]] std::string_view point_name(std::string_view point);
+
+[[nodiscard]] std::string_view word(DetectionOutcome outcome);
+[[nodiscard]] std::string_view word(StepOutcome outcome);
+[[nodiscard]] std::string_view word(StepEvidence evidence);
+/// "time up" for time-up, "a halt" for halted, and so on; other text as it is.
+[[nodiscard]] std::string cause_words(std::string_view cause);
+
+/// The instant that reports call 0: the injection, or the start when there was none.
+[[nodiscard]] UtcTime origin_of(const Measures& measures);
+
+}  // namespace firedrill::reporting

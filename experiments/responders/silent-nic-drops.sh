@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# The on-call engineer of the lab, as a script: carries out the runbook of silent-nic-drops.
+# Takes the alert as JSON on standard input and, in the environment, FIREDRILL_BIN (the program) and
+# FIREDRILL_RUN. Looks at the hosts and at nothing of Firedrill's: it finds the sick host from the
+# cards' own counters, as a person would. Its working directory is the experiments folder.
+set -euo pipefail
+
+device=data0
+wanted_slots=1024
+firedrill=${FIREDRILL_BIN:?set by firedrill when it starts this script}
+lab() { env -u FIREDRILL_BIN ../scripts/lab "$@"; } # scripts/lab means another thing by that name
+on() { lab exec "$1" -- "${@:2}" </dev/null; }
+say() { printf '%s\n' "$*"; }
+done_step() { "$firedrill" step "done" "$@"; }
+
+# The number that follows NAME in `ethtool -S` or `ethtool -g`; nothing when there is none.
+field() { sed -n "s/^[[:space:]]*$1:[[:space:]]*\([0-9][0-9]*\).*/\1/p" <<<"$2"; }
+
+# All that a card says it dropped while receiving: vmxnet3 counts per queue, others have one counter.
+drops() {
+  on "$1" ethtool -S "$device" | awk -F: '
+    tolower($1) ~ /(drv dropped rx|pkts rx oob|rx_dropped|rx_missed|rx_no_buffer|rx_fifo|rx buf alloc)/ { sum += $2 }
+    END { print sum + 0 }'
+}
+
+current_slots() { field RX "$(on "$1" ethtool -g "$device" | sed -n '/Current/,$p')"; }
+largest_slots() { field RX "$(on "$1" ethtool -g "$device" | sed -n '1,/Current/p')"; }
+
+alert=$(cat)
+name=$(jq -r '.labels.alertname // .alertname // "an alert"' <<<"$alert")
+suspect=$(jq -r '.labels.instance // empty' <<<"$alert")
+say "paged: $name${suspect:+ on $suspect}"
+"$firedrill" ack
+
+# check-drops: the alert says who is slow, which need not be who drops. Ask every database host.
+mapfile -t hosts < <(lab status --json | jq -r '.hosts[] | select(.etcd) | .name')
+((${#hosts[@]})) || { say "the lab does not say which hosts there are" && exit 1; }
+declare -A before slots
+for host in "${hosts[@]}"; do before[$host]=$(drops "$host"); done
+sleep 2
+worst=-1 sick=
+for host in "${hosts[@]}"; do
+  more=$(($(drops "$host") - before[$host]))
+  slots[$host]=$(current_slots "$host")
+  say "$host: $more packets dropped in 2 s, $device has ${slots[$host]:-no} receive slots"
+  # Of two that drop alike, the smaller ring is the better guess.
+  if ((more > worst || (more == worst && ${slots[$host]:-99999} < ${slots[${sick:-none}]:-99999}))); then
+    worst=$more sick=$host
+  fi
+done
+done_step check-drops --note "$sick drops most: $worst packets in 2 s"
+
+# check-ring
+largest=$(largest_slots "$sick")
+say "$sick: ${slots[$sick]} receive slots of at most $largest"
+done_step check-ring --note "$sick: ${slots[$sick]} of at most $largest slots"
+
+# check-irq
+interrupts=$(on "$sick" cat /proc/interrupts | grep -c "$device" || true)
+say "$sick: $interrupts interrupt lines of $device"
+done_step check-irq --note "$interrupts interrupt lines of $device"
+
+# raise-ring: Firedrill sees this by itself; the word is for people.
+((largest < wanted_slots)) && wanted_slots=$largest
+if ((${slots[$sick]} < wanted_slots)); then
+  on "$sick" ethtool -G "$device" rx "$wanted_slots"
+  say "$sick: receive ring raised to $wanted_slots"
+  done_step raise-ring --note "$sick: $wanted_slots slots"
+else
+  say "$sick: the ring is large already; a person must look"
+  exit 1
+fi
+
+# escalate-drain
+sleep 4
+after=$(drops "$sick")
+sleep 2
+more=$(($(drops "$sick") - after))
+say "$sick: $more packets dropped in the last 2 s"
+if ((more > worst / 2 && more > 10)); then
+  done_step escalate-drain --note "$sick still drops: drain it"
+else
+  done_step escalate-drain --note "not needed: $more packets dropped in 2 s"
+fi

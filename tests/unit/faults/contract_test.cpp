@@ -1,0 +1,237 @@
+// What must hold for every fault of the catalogue, whatever it does and wherever it fails.
+#include <gtest/gtest.h>
+
+#include "agent/fault.hpp"
+#include "tests/support/fake_host.hpp"
+
+namespace firedrill::agent {
+namespace {
+
+using test::FakeHost;
+
+constexpr int kMaxKernelCalls = 200;
+
+Params example_of(const Fault& fault) {
+  auto params = validate_params(fault.schema(), fault.example(), "");
+  if (!params) ADD_FAILURE() << describe(params.error());
+  return params.value_or(Params{});
+}
+
+class FaultContract : public testing::TestWithParam<std::size_t> {
+ protected:
+  const Fault& fault() const { return *fault_registry()[GetParam()]; }
+};
+
+TEST_P(FaultContract, ExampleIsValidAndFoundByName) {
+  const Params params = example_of(fault());
+  EXPECT_TRUE(fault().check(params));
+  EXPECT_EQ(find_fault(fault().name()), &fault());
+  EXPECT_FALSE(fault().summary().empty());
+}
+
+TEST_P(FaultContract, CaptureOnlyReads) {
+  FakeHost host;
+  const std::string before = host.state();
+  ASSERT_TRUE(fault().capture(host, example_of(fault())));
+  EXPECT_EQ(host.state(), before);
+}
+
+TEST_P(FaultContract, ApplyChangesTheHostAndUndoRestoresIt) {
+  FakeHost host;
+  const std::string before = host.state();
+  const Params params = example_of(fault());
+  const auto record = fault().capture(host, params);
+  ASSERT_TRUE(record);
+  const auto values = fault().apply(host, params, *record);
+  ASSERT_TRUE(values) << describe(values.error());
+  EXPECT_NE(host.state(), before);
+  EXPECT_FALSE(values->empty());
+  const auto during = fault().verify(host, *record);
+  ASSERT_TRUE(during);
+  EXPECT_FALSE(during->clean()) << "verify sees no difference while the fault is on";
+
+  const auto first = fault().undo(host, *record);
+  ASSERT_TRUE(first) << describe(first.error());
+  EXPECT_EQ(*first, UndoOutcome::restored);
+  EXPECT_EQ(host.state(), before);
+  const auto second = fault().undo(host, *record);
+  ASSERT_TRUE(second) << describe(second.error());
+  EXPECT_EQ(*second, UndoOutcome::already_gone);
+  EXPECT_EQ(host.state(), before);
+  const auto after = fault().verify(host, *record);
+  ASSERT_TRUE(after);
+  EXPECT_TRUE(after->clean());
+}
+
+TEST_P(FaultContract, RecordSurvivesBeingWrittenAndReadAgain) {
+  FakeHost host;
+  const std::string before = host.state();
+  const Params params = example_of(fault());
+  const auto record = fault().capture(host, params);
+  ASSERT_TRUE(record);
+  const Json stored = Json::parse(record->dump());
+  ASSERT_TRUE(fault().apply(host, params, stored));
+  ASSERT_TRUE(fault().undo(host, Json::parse(record->dump())));
+  EXPECT_EQ(host.state(), before);
+}
+
+/// Applies with the n-th operation failing, for every n, and undoes after each.
+void undo_restores_whichever_call_fails(const Fault& fault, bool after_taking_effect) {
+  const Params params = example_of(fault);
+  for (int fail_at = 0; fail_at < kMaxKernelCalls; ++fail_at) {
+    FakeHost host;
+    const std::string before = host.state();
+    const auto record = fault.capture(host, params);
+    ASSERT_TRUE(record);
+    host.fail_call(fail_at, after_taking_effect);
+    const bool applied = fault.apply(host, params, *record).has_value();
+    host.heal();
+    for (const int round : {1, 2})
+      ASSERT_TRUE(fault.undo(host, *record)) << "undo " << round << ", call " << fail_at;
+    ASSERT_EQ(host.state(), before) << "kernel call " << fail_at << " failed";
+    ASSERT_TRUE(host.kernel.black_holes.empty()) << host.kernel.black_holes.front();
+    ASSERT_TRUE(fault.verify(host, *record)->clean());
+    if (applied) return;  // every call has failed once by now
+  }
+  FAIL() << "apply never succeeded";
+}
+
+TEST_P(FaultContract, UndoRestoresHostWhicheverKernelCallFails) {
+  undo_restores_whichever_call_fails(fault(), false);
+}
+
+TEST_P(FaultContract, UndoRestoresHostWhicheverKernelCallIsTheLastToTakeEffect) {
+  undo_restores_whichever_call_fails(fault(), true);
+}
+
+TEST_P(FaultContract, UndoThatFailsHalfWayCompletesWhenRepeated) {
+  const Params params = example_of(fault());
+  for (int fail_at = 0; fail_at < kMaxKernelCalls; ++fail_at) {
+    FakeHost host;
+    const std::string before = host.state();
+    const auto record = fault().capture(host, params);
+    ASSERT_TRUE(record);
+    ASSERT_TRUE(fault().apply(host, params, *record));
+    const auto calls_before = host.kernel.log.size();
+    host.fail_call(fail_at);
+    const bool undone = fault().undo(host, *record).has_value();
+    const bool failed = host.kernel.log.size() - calls_before > static_cast<std::size_t>(fail_at);
+    host.heal();
+    ASSERT_TRUE(fault().undo(host, *record)) << "after call " << fail_at << " failed";
+    ASSERT_EQ(host.state(), before) << "after call " << fail_at << " failed";
+    ASSERT_TRUE(host.kernel.black_holes.empty()) << host.kernel.black_holes.front();
+    if (undone && !failed) return;
+  }
+  FAIL() << "undo never ran to its end";
+}
+
+TEST_P(FaultContract, CaptureReportsWhicheverReadFails) {
+  const Params params = example_of(fault());
+  for (int fail_at = 0; fail_at < kMaxKernelCalls; ++fail_at) {
+    FakeHost host;
+    host.fail_call(fail_at);
+    const bool captured = fault().capture(host, params).has_value();
+    const bool failed = host.kernel.log.size() > static_cast<std::size_t>(fail_at);
+    ASSERT_EQ(captured, !failed) << "read " << fail_at << " failed and capture hid it";
+    if (!failed) return;
+  }
+  FAIL() << "capture never ran to its end";
+}
+
+TEST_P(FaultContract, SupportProbeLeavesNothingBehindWhicheverCallFails) {
+  for (int fail_at = 0; fail_at < kMaxKernelCalls; ++fail_at) {
+    FakeHost host;
+    const std::string before = host.state();
+    host.fail_call(fail_at);
+    const Support support = fault().probe_support(host);
+    const bool failed = host.kernel.log.size() > static_cast<std::size_t>(fail_at);
+    const bool cleaning = failed && host.kernel.log[fail_at] == "network.delete_link";
+    if (!cleaning) ASSERT_EQ(host.state(), before) << "call " << fail_at;
+    if (!support.supported) EXPECT_FALSE(support.reason.empty());
+    if (failed) continue;
+    EXPECT_TRUE(support.supported) << support.reason;
+    return;
+  }
+  FAIL() << "the probe never ran to its end";
+}
+
+TEST_P(FaultContract, RecordFromBeforeARebootNeedsNothing) {
+  FakeHost host;
+  const auto record = fault().capture(host, example_of(fault()));
+  ASSERT_TRUE(record);
+  host.kernel.where.boot = "boot-2";
+  host.kernel.rings.at(test::kEth0).rx = 64;  // whatever is there now is not of that record
+  const std::string before = host.state();
+  EXPECT_EQ(fault().undo(host, *record), UndoOutcome::already_gone);
+  EXPECT_TRUE(fault().verify(host, *record)->clean());
+  EXPECT_EQ(host.state(), before);
+}
+
+TEST_P(FaultContract, RecordOfAnotherNamespaceIsNotUndoneHere) {
+  FakeHost host;
+  const Params params = example_of(fault());
+  const auto record = fault().capture(host, params);
+  ASSERT_TRUE(fault().apply(host, params, *record));
+  const std::string during = host.state();
+  host.kernel.where.inode += 1;
+  EXPECT_FALSE(fault().undo(host, *record));
+  EXPECT_FALSE(fault().verify(host, *record));
+  EXPECT_EQ(host.state(), during);
+}
+
+TEST_P(FaultContract, DamagedRecordIsCorruptAndTouchesNothing) {
+  FakeHost host;
+  const Params params = example_of(fault());
+  const auto record = fault().capture(host, params);
+  ASSERT_TRUE(fault().apply(host, params, *record));
+  const std::string during = host.state();
+  for (const char* key : {"ifindex", "device", "boot_id", "namespace"}) {
+    Json damaged = *record;
+    damaged.erase(key);
+    const auto undone = fault().undo(host, damaged);
+    ASSERT_FALSE(undone) << key;
+    EXPECT_EQ(undone.error().code, ErrorCode::corrupt);
+    damaged[key] = -1;
+    EXPECT_EQ(fault().verify(host, damaged).error().code, ErrorCode::corrupt) << key;
+  }
+  EXPECT_EQ(host.state(), during);
+}
+
+TEST_P(FaultContract, InterfaceThatVanishedIsNoObstacle) {
+  FakeHost host;
+  const Params params = example_of(fault());
+  const auto record = fault().capture(host, params);
+  ASSERT_TRUE(fault().apply(host, params, *record));
+  ASSERT_TRUE(host.network().delete_link(test::kEth0));
+  host.kernel.rings.clear();
+  host.kernel.black_holes.clear();
+  ASSERT_TRUE(fault().undo(host, *record));
+  ASSERT_EQ(host.kernel.links.size(), 1U) << host.state();  // the loopback
+  EXPECT_TRUE(fault().undo(host, *record));
+}
+
+TEST_P(FaultContract, UnknownInterfaceIsNotFound) {
+  FakeHost host;
+  Json given = fault().example();
+  given["device"] = "nosuch0";
+  const auto params = validate_params(fault().schema(), given, "");
+  ASSERT_TRUE(params);
+  EXPECT_EQ(fault().capture(host, *params).error().code, ErrorCode::not_found);
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, FaultContract,
+                         testing::Range<std::size_t>(0, fault_registry().size()),
+                         [](const auto& info) {
+                           std::string name(fault_registry()[info.param]->name());
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST(Catalogue, HoldsWhatItPromises) {
+  EXPECT_NE(find_fault("netem"), nullptr);
+  EXPECT_NE(find_fault("nic-ring"), nullptr);
+  EXPECT_EQ(find_fault("nosuch"), nullptr);
+}
+
+}  // namespace
+}  // namespace firedrill::agent
