@@ -27,7 +27,10 @@ Result<Json> AgentCalls::commit(const Json& params) {
   ObjectReader reader(params, "");
   const std::vector<std::string> ids = reader.optional_texts("injections");
   const Json* at = reader.member("at_us");
-  if (at == nullptr || !at->is_number_integer())
+  // Far instants are refused later; what is none at all must not get into arithmetic.
+  constexpr std::int64_t kLastInstant = 8'000'000'000'000'000;
+  if (at == nullptr || !at->is_number_integer() || at->get<std::int64_t>() < 0 ||
+      at->get<std::int64_t>() > kLastInstant)
     reader.note_error({ErrorCode::invalid_input, 0, "expected microseconds UTC", "/at_us"});
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return to_answer(executor_.commit(ids, from_micros(at->get<std::int64_t>())));

@@ -86,18 +86,20 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (listener < 0) return fail_errno(errno, "socket");
   ::unlink(path.c_str());
-  const mode_t before = ::umask(0177);  // 0600 from its first instant
-  const int bound = ::bind(listener, reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
-  const int err = errno;
-  ::umask(before);
-  if (bound != 0 || ::listen(listener, 8) != 0) {
+  // Until the chmod it is guarded by its directory, which is root's alone.
+  const bool listening =
+      ::bind(listener, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0 &&
+      ::chmod(path.c_str(), 0600) == 0 && ::listen(listener, 8) == 0;
+  if (!listening) {
+    const int err = errno;
     ::close(listener);
     return fail_errno(err, fmt::format("listen on '{}'", path.string()));
   }
   const int stop = ::eventfd(0, EFD_CLOEXEC);
   if (stop < 0) {
+    const int err = errno;
     ::close(listener);
-    return fail_errno(errno, "eventfd");
+    return fail_errno(err, "eventfd");
   }
   return std::unique_ptr<ControlServer>(
       new ControlServer(path, listener, stop, std::move(on_call)));

@@ -59,6 +59,16 @@ Result<void> Engine::check_cure(const FaultRequest& request) const {
                           suggestion(cure.value, known)));
 }
 
+Result<void> Engine::check_support(const Fault& fault) {
+  if (supported_.contains(fault.name())) return {};  // asking may mean trying: once is enough
+  const auto support =
+      guarded("support", [&] { return Result<Support>(fault.probe_support(parts_.host)); });
+  if (!support) return std::unexpected(support.error());
+  if (!support->supported) return fail(ErrorCode::unsupported, support->reason);
+  supported_.emplace(fault.name());
+  return {};
+}
+
 Result<Engine::Injection> Engine::validate(const FaultRequest& request) const {
   const Fault* fault = parts_.find_fault(request.fault);
   if (fault == nullptr)
@@ -79,10 +89,6 @@ Result<Engine::Injection> Engine::validate(const FaultRequest& request) const {
   if (!resources) return std::unexpected(resources.error());
   out.entry.resources = *resources;
   if (auto free = check_resources(*resources); !free) return std::unexpected(free.error());
-  const auto support =
-      guarded("support", [&] { return Result<Support>(fault->probe_support(parts_.host)); });
-  if (!support) return std::unexpected(support.error());
-  if (!support->supported) return fail(ErrorCode::unsupported, support->reason);
   return out;
 }
 
@@ -90,12 +96,13 @@ Result<Json> Engine::prepare(const FaultRequest& request) {
   if (auto fresh = check_new(request); !fresh) return std::unexpected(fresh.error());
   auto injection = validate(request);
   if (!injection) return std::unexpected(injection.error());
-  if (auto alive = parts_.ensure_guardian(); !alive)
-    return with_context(alive.error(), "no guardian, so nothing is injected");
+  if (auto able = check_support(*injection->fault); !able) return std::unexpected(able.error());
   if (auto curable = check_cure(request); !curable) return std::unexpected(curable.error());
   auto captured =
       guarded("capture", [&] { return injection->fault->capture(parts_.host, injection->params); });
   if (!captured) return std::unexpected(captured.error());
+  if (auto alive = parts_.ensure_guardian(); !alive)
+    return with_context(alive.error(), "no guardian, so nothing is injected");
   if (open_.empty()) {
     // Failing leaves the old file in use, and prepare() below says so when that is full.
     [[maybe_unused]] const Result<void> compacted = parts_.journal.compact_if_worthwhile();

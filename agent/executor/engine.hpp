@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,7 @@ class Engine {
   [[nodiscard]] Result<void> check_new(const FaultRequest& request) const;
   [[nodiscard]] Result<void> check_resources(const std::vector<std::string>& resources) const;
   [[nodiscard]] Result<Injection> validate(const FaultRequest& request) const;
+  [[nodiscard]] Result<void> check_support(const Fault& fault);
   [[nodiscard]] Result<void> check_cure(const FaultRequest& request) const;
 
   void adopt(JournalEntry entry);
@@ -108,6 +110,7 @@ class Engine {
   EngineParts parts_;
   std::deque<Injection> open_;  ///< a deque: references survive additions at the end
   std::deque<rpc::InjectionStatus> ended_;
+  std::set<std::string, std::less<>> supported_;  ///< faults that this host can do
 };
 
 }  // namespace firedrill::agent

@@ -1,5 +1,6 @@
 // Removing and verifying a lane, and asking whether this kernel can have one.
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -132,6 +133,27 @@ Result<void> try_pieces(Network& network, kernel::IfIndex ifb, std::uint32_t tok
   return network.add_filter(ifb, Side::ingress, filter);
 }
 
+/// The token in the name of a support probe's ifb; none for any other link.
+std::optional<std::uint32_t> probe_token(const Link& link) {
+  std::uint32_t token = 0;
+  const std::string& name = link.name;
+  if (name.size() != 11) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data() + 2, name.data() + 10, token, 16);
+  if (error != std::errc{} || end != name.data() + 10) return std::nullopt;
+  if (!is_lane_ifb(link, token, kProbeRole)) return std::nullopt;
+  return token;
+}
+
+/// Takes away what a probe that was killed half way has left.
+Result<void> remove_old_probes(Network& network) {
+  const auto links = network.links();
+  if (!links) return std::unexpected(links.error());
+  for (const Link& link : *links)
+    if (probe_token(link))
+      if (auto gone = gone_is_fine(network.delete_link(link.index)); !gone) return gone;
+  return {};
+}
+
 std::string advice(const Error& error) {
   if (error.code == ErrorCode::permission_denied)
     return error.what + " (the agent needs CAP_NET_ADMIN)";
@@ -192,6 +214,7 @@ Result<Verification> verify_lane(Host& host, const Lane& lane) {
 
 Support probe_lane_support(Host& host) {
   Network& network = host.network();
+  if (auto old = remove_old_probes(network); !old) return {false, advice(old.error())};
   const std::uint32_t token = host.fresh_token();
   const auto ifb =
       network.create_ifb(lane_ifb_name(token, kProbeRole), lane_ifb_address(token, kProbeRole));

@@ -27,6 +27,7 @@ class Guardian {
       : options_(options), parts_(parts) {}
 
   void run() {
+    refresh();  // a guardian that replaces another may find injections open
     while (!agent_is_dead(open_.empty() ? kIdlePause : kWatchPause)) {
       refresh();
       const std::string reason = why_hung();

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 constexpr auto kBeat = 250ms;
 /// Beats go on for this long after the last ensure_alive(), so that they have begun by the time
 /// the injection that is being prepared is in the journal.
-constexpr auto kBeatAhead = 10s;
+constexpr auto kBeatAhead = 60s;
 constexpr int kReadyPatienceMs = 10'000;
 
 }  // namespace

@@ -12,8 +12,8 @@ namespace firedrill {
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 IMF-fixdate, which is what servers send).
 [[nodiscard]] Result<UtcTime> parse_http_date(std::string_view text);
 
-/// A Date of D, received for a request that started at s and was answered at a, says: server clock
-/// minus ours is above D − a and below D + 1 s − s. Bounds of many answers are intersected, so that
+/// A Date of D for a request that started at s and was answered at a says: the server's clock minus
+/// ours is above D - a and below D + 1 s - s. Bounds of many answers are intersected, so that
 /// polls at different phases of the second narrow them to about one round trip. Answers older than
 /// the window are forgotten and younger ones widened by 500 ppm of their age (the most that NTP
 /// slews a clock); when bounds still contradict each other a clock was stepped, and only the newest

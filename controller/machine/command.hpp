@@ -35,11 +35,14 @@ struct EnterPhase { Phase phase{}; };
 struct RunPreflight {};       ///< answer: PreflightDone
 struct StartWatching {};      ///< probes, step probes, detectors
 struct CheckBaseline {};      ///< phases.baseline has passed: judge it; answer: BaselineDone
-struct Prepare { std::vector<std::string> injections; };  ///< answer: Prepared or PrepareFailed each
-struct CommitAt { std::string injection, host; UtcTime at{}; };  ///< on the controller's clock
+/// Answer: Prepared or PrepareFailed for each.
+struct Prepare { std::vector<std::string> injections; };
+/// `at` is on the controller's clock.
+struct CommitAt { std::string injection, host; UtcTime at{}; };
 /// t0 starts the run's clock. In a sham run it comes too, with no injections.
 struct Commit { UtcTime t0{}; std::vector<CommitAt> injections; };
-struct Undo { std::vector<std::string> injections; UndoCause cause{}; };  ///< answer: Undone or Dirty
+/// Answer: Undone or Dirty for each.
+struct Undo { std::vector<std::string> injections; UndoCause cause{}; };
 struct StartResponder { Json alert; };  ///< answer, at its end: ResponderExited
 struct StopResponder {};
 struct StartProcess { std::string name; bool rollback = false; };  ///< answer: ProcessExited

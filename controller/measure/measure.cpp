@@ -171,9 +171,9 @@ Result<Measures> measure(std::span<const Event> events, const Experiment& experi
   if (log.empty()) return fail(ErrorCode::corrupt, "the log is empty");
   Measures measures;
   measuring::frame(log, measures);
-  measuring::outcome(log, measures);
   measuring::steadiness(log, measures);
   measuring::injections(log, measures);
+  measuring::outcome(log, measures);
   std::vector<measuring::Track> tracks = measuring::tracks_of(log, experiment);
   measuring::impact(tracks, measures);
   measuring::describe_series(tracks, measures);

@@ -1,10 +1,14 @@
 #include "controller/process/spawn.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/close_range.h>
@@ -17,6 +21,7 @@ namespace firedrill {
 namespace {
 
 namespace fs = std::filesystem;
+namespace process = boost::process::v2;
 
 /// What the child reports through the error pipe when it cannot become the program.
 struct ExecFailure {
@@ -33,7 +38,7 @@ struct Pipe {
 struct Prepared {
   std::string program;
   std::vector<std::string> environment;
-  std::vector<char*> argv, envp;
+  std::vector<char*> envp;
 };
 
 /// Both ends close-on-exec and above the standard streams, so that dup2 always makes a copy.
@@ -108,7 +113,7 @@ Result<std::string> find_program(const ProcessSpec& spec) {
 Result<Prepared> prepare(const ProcessSpec& spec) {
   auto program = find_program(spec);
   if (!program) return std::unexpected(program.error());
-  Prepared prepared{.program = std::move(*program), .environment = {}, .argv = {}, .envp = {}};
+  Prepared prepared{.program = std::move(*program), .environment = {}, .envp = {}};
   for (const std::string& argument : spec.arguments)
     if (argument.find('\0') != std::string::npos)
       return fail(ErrorCode::invalid_input, "an argument holds a NUL byte");
@@ -123,40 +128,80 @@ Result<Prepared> prepare(const ProcessSpec& spec) {
       return fail(ErrorCode::invalid_input, fmt::format("bad environment name '{}'", name));
     prepared.environment.push_back(name + "=" + value);
   }
-  prepared.argv.push_back(const_cast<char*>(spec.path.c_str()));
-  for (const std::string& argument : spec.arguments)
-    prepared.argv.push_back(const_cast<char*>(argument.c_str()));
-  prepared.argv.push_back(nullptr);
   for (std::string& entry : prepared.environment) prepared.envp.push_back(entry.data());
   prepared.envp.push_back(nullptr);
   return prepared;
 }
 
-/// The child: async-signal-safe calls only, and it never returns.
-[[noreturn]] void become(const Prepared& prepared, const char* directory, const int streams[3],
-                         int error_pipe) {
-  ExecFailure failure{ExecFailure::Stage::streams, 0};
-  ::setpgid(0, 0);
-  // Handlers are gone after exec, but ignored signals (SIGPIPE here) and the mask would stay.
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  bool ready = true;
-  for (int target = 0; target < 3; ++target) ready = ready && ::dup2(streams[target], target) >= 0;
-  if (ready && directory != nullptr && ::chdir(directory) < 0) {
-    failure.stage = ExecFailure::Stage::directory;
-    ready = false;
-  }
-  if (ready) {
+/// What the launcher asks for in the child, between fork and exec: async-signal-safe calls only.
+class BecomeProgram {
+ public:
+  BecomeProgram(const char* directory, std::array<int, 3> streams, int error_pipe)
+      : directory_(directory), streams_(streams), error_pipe_(error_pipe) {}
+
+  template <class Launcher>
+  boost::system::error_code on_exec_setup(Launcher&, const process::filesystem::path&,
+                                          const char* const*&) {
+    ::setpgid(0, 0);
+    // Handlers are gone after exec, but ignored signals (SIGPIPE here) and the mask would stay.
+    for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int target = 0; target < 3; ++target)
+      if (::dup2(streams_[static_cast<std::size_t>(target)], target) < 0)
+        give_up(ExecFailure::Stage::streams, errno);
+    if (directory_ != nullptr && ::chdir(directory_) < 0)
+      give_up(ExecFailure::Stage::directory, errno);
     // Other libraries open files without close-on-exec; none of them is the child's business.
     ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-    ::execve(prepared.program.c_str(), prepared.argv.data(), prepared.envp.data());
-    failure.stage = ExecFailure::Stage::exec;
+    return {};
   }
-  failure.error = errno;
-  [[maybe_unused]] const ssize_t told = ::write(error_pipe, &failure, sizeof failure);
-  ::_exit(127);
+
+  // The launcher looks for the first form and calls the second.
+  template <class Launcher>
+  void on_exec_error(Launcher&, const boost::system::error_code& error,
+                     const process::filesystem::path&, const char* const*&,
+                     const boost::system::error_code&) {
+    give_up(ExecFailure::Stage::exec, error.value());
+  }
+  template <class Launcher>
+  void on_exec_error(Launcher&, const process::filesystem::path&, const char* const*&,
+                     const boost::system::error_code& error) {
+    give_up(ExecFailure::Stage::exec, error.value());
+  }
+
+ private:
+  [[noreturn]] void give_up(ExecFailure::Stage stage, int error) const {
+    const ExecFailure failure{stage, error};
+    [[maybe_unused]] const ssize_t told = ::write(error_pipe_, &failure, sizeof failure);
+    ::_exit(127);
+  }
+
+  const char* directory_;
+  std::array<int, 3> streams_;
+  int error_pipe_;
+};
+
+/// Forks and executes by Boost.Process; gives the child's number, which nobody has reaped.
+Result<pid_t> launch(const ProcessSpec& spec, const Prepared& prepared, BecomeProgram become,
+                     int error_pipe) {
+  boost::asio::io_context io;
+  process::posix::default_launcher launcher;
+  launcher.env = prepared.envp.data();
+  launcher.fd_whitelist.push_back(error_pipe);
+  boost::system::error_code error;
+  try {
+    auto child = launcher(io.get_executor(), error, process::filesystem::path(prepared.program),
+                          spec.arguments, become);
+    if (launcher.pid > 0 && child.is_open()) child.detach();  // its destructor would kill it
+  } catch (const std::exception& thrown) {
+    return fail(ErrorCode::io_failed,
+                fmt::format("starting '{}': {}", prepared.program, thrown.what()));
+  }
+  if (launcher.pid <= 0)
+    return fail_errno(error.value(), fmt::format("fork for '{}'", prepared.program));
+  return launcher.pid;
 }
 
 std::unexpected<Error> explain(const ExecFailure& failure, const ProcessSpec& spec,
@@ -204,11 +249,14 @@ Result<Child> spawn(const ProcessSpec& spec) {
   for (const Fd* fd : {&child.in, &child.out, &child.err})
     if (auto set = set_nonblocking(*fd); !set) return std::unexpected(set.error());
 
-  const int streams[3] = {pipes[0].read.get(), pipes[1].write.get(), pipes[2].write.get()};
   const char* directory = spec.working_directory.empty() ? nullptr : spec.working_directory.c_str();
-  child.pid = ::fork();
-  if (child.pid < 0) return fail_errno(errno, fmt::format("fork for '{}'", prepared->program));
-  if (child.pid == 0) become(*prepared, directory, streams, pipes[3].write.get());
+  const auto pid = launch(
+      spec, *prepared,
+      BecomeProgram(directory, {pipes[0].read.get(), pipes[1].write.get(), pipes[2].write.get()},
+                    pipes[3].write.get()),
+      pipes[3].write.get());
+  if (!pid) return std::unexpected(pid.error());
+  child.pid = *pid;
 
   // Also here: a stop right after the return must find the group, whoever ran first.
   ::setpgid(child.pid, child.pid);

@@ -1,8 +1,8 @@
 // Starts a child process with pipes on its standard streams. Does not wait for it, reads nothing.
 //
-// Boost.Process v2 (1.81) is not used here: its launcher calls exit() in the child when exec
-// fails, which runs our own exit handlers there, and it reaps the leader at once, so that the
-// group's number may already belong to others when the group has to be killed.
+// Boost.Process v2 (1.81) forks and executes. Two of its habits are kept out: its launcher would
+// call exit() in a child whose exec failed, which runs our own exit handlers there, and it would
+// leave that child unreaped.
 #pragma once
 
 #include <utility>

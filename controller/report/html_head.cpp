@@ -123,7 +123,7 @@ std::string html_head(const Measures& measures, const Scorecard& card,
 }
 
 std::string html_ladder(const Measures& measures, const Scorecard& card) {
-  if (measures.ladder.empty()) return {};
+  if (measures.ladder.empty() || measures.sham) return {};
   const double step = 1200.0 / static_cast<double>(measures.ladder.size());
   std::string rails, nodes;
   for (std::size_t i = 0; i < measures.ladder.size(); ++i) {

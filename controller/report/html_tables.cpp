@@ -66,6 +66,7 @@ std::string html_legend() {
 }
 
 std::string html_interval_table(const Measures& measures) {
+  if (!measures.points.injected) return {};
   std::string out =
       open_table("Intervals", {"", "from", "to", "value", "the truth is within", "objective", ""});
   for (const Interval& interval : measures.intervals) {
@@ -129,7 +130,7 @@ std::string html_detection_table(const Measures& measures) {
 }
 
 std::string html_step_table(const Measures& measures) {
-  if (measures.steps.empty()) return {};
+  if (measures.steps.empty() || !measures.points.injected) return {};
   const UtcTime origin = origin_of(measures);
   std::string out =
       open_table("Runbook", {"", "step", "who", "done", "due", "evidence", "weight", "in words"});

@@ -62,7 +62,7 @@ void Picture::open(std::string_view id, std::string_view title) {
   y += 8;
   gutter(0, y + 8, "grp", title);
   plot_ += fmt::format("<g data-row=\"{}\">\n", escape(id));
-  y += 16;
+  y += 19;
 }
 
 void Picture::close() { plot_ += "</g>\n"; }

@@ -122,7 +122,7 @@ void draw_points(Picture& picture) {
   picture.raw("<g data-row=\"points\">\n");
   std::vector<double> lanes;
   for (const Flag& flag : flags_of(picture)) {
-    const double width = text_width(flag.text) + 18;
+    const double width = 1.12 * text_width(flag.text) + 20;
     const bool flip = flag.x + width > kPlot;
     const double left = flip ? flag.x - width : flag.x;
     std::size_t lane = 0;

@@ -75,7 +75,8 @@ void draw_bracket(Picture& picture, const Interval& interval) {
   const std::optional<Instant>& from = point_of(picture.measures.points, interval.from);
   const std::optional<Instant>& to = point_of(picture.measures.points, interval.to);
   if (!from || (!interval.value && !interval.censored_at)) {
-    picture.label(4, y + 4, "quiet", "none: " + shorten(interval.why_none, 110));
+    picture.label(4, y + 4, objective_word(interval) == "missed" ? "bad" : "quiet",
+                  "none: " + shorten(interval.why_none, 100));
     return;
   }
   const bool bad = objective_word(interval) == "missed";
@@ -92,9 +93,11 @@ void draw_bracket(Picture& picture, const Interval& interval) {
   const std::string text = caption(interval);
   const double width = text_width(text) * 1.2;
   const std::string_view style = bad ? "num bad" : "num";
-  if (right + 18 + width < kPlot) picture.label(right + 12, y + 4.5, style, text);
+  if (right - b > width + 30)
+    picture.label(b + 12, y + 4.5, style, text);  // on the way to its objective
+  else if (right + 18 + width < kPlot) picture.label(right + 12, y + 4.5, style, text);
   else if (a - width - 12 > 0) picture.label(a - width - 10, y + 4.5, style, text);
-  else picture.label((a + b - width) / 2, y - 4, style, text);
+  else picture.label((a + b - width) / 2, y - 6, style, text);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ constexpr double kRow = 33;
 constexpr std::string_view kDiamond = "<path d=\"M0 -7L7 0L0 7L-7 0Z\"/>";
 constexpr std::string_view kRing = "<circle r=\"5.6\"/>";
 
-std::string words_of(const StepResult& step) {
-  if (step.outcome == StepOutcome::on_time) return {};
+std::string words_of(const StepResult& step, bool asked) {
+  if (!asked || step.outcome == StepOutcome::on_time) return {};
   if (step.outcome == StepOutcome::late && step.due && step.done)
     return fmt::format("✕ {} late", spoken(step.done->at - *step.due));
   return fmt::format("✕ {}", word(step.outcome));
@@ -25,13 +25,14 @@ std::string words_of(const StepResult& step) {
 
 void draw_step(Picture& picture, const StepResult& step) {
   const Axis& axis = picture.axis;
+  const Measures& measures = picture.measures;
   const double middle = picture.y + 12;
   picture.line(step.title.empty() ? step.id : step.title,
                step.who.empty() ? step.id : fmt::format("{} · {}", step.id, step.who),
                picture.y + 9);
   double right = 4;
-  if (step.due && picture.measures.points.fired) {
-    const double a = axis.inside(picture.measures.points.fired->at);
+  if (step.due && measures.points.fired) {
+    const double a = axis.inside(measures.points.fired->at);
     const double b = axis.inside(*step.due);
     picture.bar(a, b, middle - 7, 14, "plan",
                 fmt::format("planned: until {}", since(*step.due, axis.origin)));
@@ -50,9 +51,11 @@ void draw_step(Picture& picture, const StepResult& step) {
                     since(step.done->at, axis.origin), word(step.evidence), step.detail));
     right = std::max(right, x + 12);
   }
-  const std::string words = words_of(step);
+  const std::string words = words_of(step, measures.points.injected.has_value());
   if (words.empty()) return;
-  right = std::min(right, kPlot - text_width(words) - 4);
+  const double width = text_width(words) + 6;
+  if (right + width > kPlot && measures.points.fired)
+    right = axis.inside(measures.points.fired->at) - width;
   picture.label(right, middle + 4, "bad", words);
 }
 

@@ -221,7 +221,10 @@ std::string cause_words(std::string_view cause) {
 }
 
 UtcTime origin_of(const Measures& measures) {
-  return measures.points.injected ? measures.points.injected->at : measures.started;
+  if (measures.points.injected) return measures.points.injected->at;
+  for (const PhaseSpan& phase : measures.phases)
+    if (phase.phase == "injecting") return phase.from;
+  return measures.started;
 }
 
 }  // namespace firedrill::reporting

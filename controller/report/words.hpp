@@ -41,7 +41,8 @@ namespace firedrill::reporting {
 /// "time up" for time-up, "a halt" for halted, and so on; other text as it is.
 [[nodiscard]] std::string cause_words(std::string_view cause);
 
-/// The instant that reports call 0: the injection, or the start when there was none.
+/// The instant that reports call 0: the injection; without one the time it was due (a sham run),
+/// or the start.
 [[nodiscard]] UtcTime origin_of(const Measures& measures);
 
 }  // namespace firedrill::reporting

@@ -96,6 +96,7 @@ void decide(const Measures& measures, Scorecard& card) {
 /// Rungs that nobody watched are passed over; the first watched one that was not reached ends it.
 void climb(const Measures& measures, Scorecard& card) {
   card.rung = "none";
+  if (measures.sham) return;  // nothing to climb
   for (const Rung& rung : measures.ladder) {
     if (rung.reached) {
       card.rung = rung.name;

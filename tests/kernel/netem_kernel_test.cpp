@@ -90,6 +90,15 @@ TEST_F(NetemKernel, TotalLossSparesArpTheControllerAndWhatComesIn) {
   undo(record);
 }
 
+TEST_F(NetemKernel, TotalLossSparesIpv6NeighbourDiscovery) {
+  const Json record = inject({{"loss", "100%"}});
+  run("ip -6 neigh flush dev data0");
+  EXPECT_NE(system("ping -6 -c 2 -W 2 fd77::2 >/dev/null 2>&1"), 0) << "IPv6 must be lost";
+  EXPECT_NE(run("ip -6 neigh show fd77::2").find("lladdr"), std::string::npos);
+  undo(record);
+  run("ping -6 -c 1 -W 60 fd77::2");
+}
+
 TEST_F(NetemKernel, TotalLossSparesTheSshServerUnlessTold) {
   for (const bool protect : {true, false}) {
     const Descriptor server = local_listener(22);

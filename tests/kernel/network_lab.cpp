@@ -153,9 +153,13 @@ void NetworkLab::SetUp() {
   peer_ = open_namespace("/run/netns/" + peer_name_);
   ASSERT_GE(peer_.get(), 0);
   run("ip link set lo up && ip link add data0 type veth peer name peer0 netns " + peer_name_);
-  run("ip addr add 10.77.0.1/24 dev data0 && ip link set data0 up");
+  // Link-local addresses come by themselves and settle seconds later: they would change the dump.
   const std::string at_peer = "ip -n " + peer_name_ + " ";
+  run("ip link set data0 addrgenmode none && " + at_peer + "link set peer0 addrgenmode none");
+  run("ip link set data0 up && ip addr add 10.77.0.1/24 dev data0");
+  run("ip addr add fd77::1/64 dev data0 nodad");
   run(at_peer + "link set lo up && " + at_peer + "link set peer0 up");
+  run(at_peer + "addr add fd77::2/64 dev peer0 nodad");
   for (const char* address : {"10.77.0.2/24", "10.77.0.3/24", "10.77.0.4/24"})
     run(at_peer + "addr add " + address + " dev peer0");
 }

@@ -1,6 +1,7 @@
 // An engine over a fake world and a real journal, which can be "killed" and started again.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -18,7 +19,7 @@ inline constexpr const char* kBootId = "11111111-2222-3333-4444-555555555555";
 class EngineTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "engine-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "engine-" + std::string(6, 'X');
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     boot();
@@ -27,14 +28,12 @@ class EngineTest : public ::testing::Test {
     kill();
     std::filesystem::remove_all(directory_);
   }
-
   /// A fresh agent process: nothing in memory but what the journal says.
   void boot() {
     auto lock = StateLock::acquire(directory_);
     ASSERT_TRUE(lock);
     lock_.emplace(std::move(*lock));
     auto journal = Journal::open(directory_, boot_id_, *lock_);
-    ASSERT_TRUE(journal);
     journal_ = std::make_unique<Journal>(std::move(*journal));
     engine_ = std::make_unique<Engine>(
         EngineParts{.host = host_,
@@ -64,7 +63,7 @@ class EngineTest : public ::testing::Test {
     engine_->recover();
   }
 
-  /// The process is gone, without a word.
+  /// Without a word.
   void kill() {
     engine_ = nullptr;
     journal_ = nullptr;
@@ -111,19 +110,17 @@ class EngineTest : public ::testing::Test {
     step();
   }
   void step() { [[maybe_unused]] const Duration due = engine_->step(); }
-
   [[nodiscard]] std::optional<rpc::InjectionStatus> status(const std::string& id) const {
-    for (const rpc::InjectionStatus& each : engine_->list())
-      if (each.id == id) return each;
-    return std::nullopt;
+    const auto list = engine_->list();
+    const auto found = std::ranges::find(list, id, &rpc::InjectionStatus::id);
+    return found == list.end() ? std::nullopt : std::optional(*found);
   }
   [[nodiscard]] InjectionState state(const std::string& id) const {
-    const auto found = status(id);
-    return found ? found->state : InjectionState::unknown;
+    return status(id).value_or(rpc::InjectionStatus{}).state;
   }
   [[nodiscard]] std::vector<std::string> kinds() const {
-    std::vector<std::string> out;
-    for (const SeenEvent& event : events_) out.push_back(event.kind);
+    std::vector<std::string> out(events_.size());
+    std::ranges::transform(events_, out.begin(), &SeenEvent::kind);
     return out;
   }
   [[nodiscard]] const SeenEvent* last(std::string_view kind) const {

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 class ExecutorTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "executor-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "executor-" + std::string(6, 'X');
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
   }

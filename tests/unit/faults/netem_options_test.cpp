@@ -70,7 +70,7 @@ TEST(EncodeNetem, PutsNumbersWhereTheKernelReadsThem) {
   EXPECT_EQ(corr->delay_corr, 1073741824U);
   EXPECT_EQ(corr->loss_corr, 2147483648U);
   EXPECT_EQ(out.table.get<tc_netem_corrupt>(TCA_NETEM_CORRUPT)->probability, 85899346U);
-  EXPECT_EQ(out.table.get<tc_netem_reorder>(TCA_NETEM_REORDER)->probability, 1288490188U);
+  EXPECT_EQ(out.table.get<tc_netem_reorder>(TCA_NETEM_REORDER)->probability, 1288490189U);
   EXPECT_EQ(out.table.get<tc_netem_rate>(TCA_NETEM_RATE)->rate, 125'000U);
   EXPECT_FALSE(out.table.find(TCA_NETEM_RATE64));
 }

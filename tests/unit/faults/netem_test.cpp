@@ -26,7 +26,7 @@ Params params_of(const Json& given) {
 }
 
 /// Delay on all traffic of eth0 unless told otherwise.
-Params with(Json more) {
+Params with(const Json& more = Json::object()) {
   Json given{{"device", "eth0"}, {"delay", "100ms"}};
   given.update(more);
   return params_of(given);
@@ -119,7 +119,7 @@ TEST(NetemCheck, TooManyCombinationsAreRefused) {
 }
 
 TEST(NetemSpecOf, DefaultsAreNeverTheKernelsThousandPackets) {
-  EXPECT_EQ(netem_spec(with({})).limit, 100'000U);
+  EXPECT_EQ(netem_spec(with()).limit, 100'000U);
   const auto reorder = netem_spec(with({{"reorder", "25%"}}));
   EXPECT_EQ(reorder.gap, 1U) << "without a gap the kernel never reorders";
   const auto model = netem_spec(params_of({{"device", "eth0"},
@@ -133,7 +133,7 @@ TEST(NetemSpecOf, DefaultsAreNeverTheKernelsThousandPackets) {
 
 TEST(NetemLane, WithoutAddressesTakesAllIpAndLetsDiscoveryAndSshThrough) {
   FakeHost host;
-  apply(host, with({}));
+  apply(host, with());
   EXPECT_EQ(matches_at(host, Side::egress, true), (std::vector<std::string>{"ip", "ipv6"}));
   const auto exempted = matches_at(host, Side::egress, false);
   EXPECT_EQ(exempted.front(), "ip tcp sport 22");
@@ -208,7 +208,7 @@ TEST(NetemLane, StandsBehindTheHostsOwnFiltersAndLeavesThemAndTheirClsact) {
   ASSERT_TRUE(host.network().add_clsact(kEth0));
   host.kernel.filters[{kEth0, Side::egress}] = {foreign_filter(49152)};
   const std::string before = host.state();
-  const Applied on = apply(host, with({}));
+  const Applied on = apply(host, with());
   EXPECT_EQ(host.kernel.filters[std::pair(kEth0, Side::egress)].front().kind, "u32");
   EXPECT_EQ(on.values.at("host_filters_ahead"), 1);
   EXPECT_EQ(netem().undo(host, on.record), UndoOutcome::restored);
@@ -219,7 +219,7 @@ TEST(NetemLane, EmptyClsactOfTheHostStays) {
   FakeHost host;
   ASSERT_TRUE(host.network().add_clsact(kEth0));
   const std::string before = host.state();
-  const Applied on = apply(host, with({}));
+  const Applied on = apply(host, with());
   EXPECT_EQ(netem().undo(host, on.record), UndoOutcome::restored);
   EXPECT_EQ(host.state(), before);
   EXPECT_TRUE(netem().verify(host, on.record)->clean());
@@ -229,14 +229,14 @@ TEST(NetemLane, NoPreferenceBehindTheHostsLastFilterIsAConflict) {
   FakeHost host;
   ASSERT_TRUE(host.network().add_clsact(kEth0));
   host.kernel.filters[{kEth0, Side::ingress}] = {foreign_filter(65533)};
-  EXPECT_EQ(netem().capture(host, with({})).error().code, ErrorCode::conflict);
+  EXPECT_EQ(netem().capture(host, with()).error().code, ErrorCode::conflict);
 }
 
 TEST(NetemLane, LegacyIngressQdiscAllowsOnlyIngress) {
   FakeHost host;
   host.kernel.qdiscs[kEth0].push_back({"ingress", 0xFFFF0000, 0xFFFFFFF1, {}, 0});
   const std::string before = host.state();
-  EXPECT_EQ(netem().capture(host, with({})).error().code, ErrorCode::conflict);
+  EXPECT_EQ(netem().capture(host, with()).error().code, ErrorCode::conflict);
   const Applied on = apply(host, with({{"direction", "ingress"}}));
   EXPECT_TRUE(netem().undo(host, on.record));
   EXPECT_EQ(host.state(), before);
@@ -294,13 +294,13 @@ TEST(NetemCompose, SamePacketsAreRefusedAtApplyWhenBothWereCapturedBefore) {
 
 TEST(NetemCompose, SamePacketsOtherDirectionIsAnotherMatter) {
   FakeHost host;
-  apply(host, with({}));
+  apply(host, with());
   EXPECT_TRUE(netem().capture(host, with({{"direction", "ingress"}})));
 }
 
 TEST(NetemUndo, LeavesWhatTheHostChangedMeanwhileAndSaysSo) {
   FakeHost host;
-  const Applied on = apply(host, with({}));
+  const Applied on = apply(host, with());
   host.kernel.qdiscs[kEth0].front().kind = "fq";  // responders chose another root
   const auto undone = netem().undo(host, on.record);
   EXPECT_EQ(undone, UndoOutcome::superseded);
@@ -313,7 +313,7 @@ TEST(NetemUndo, LeavesWhatTheHostChangedMeanwhileAndSaysSo) {
 
 TEST(NetemUndo, ClsactThatTheHostUsesMeanwhileStays) {
   FakeHost host;
-  const Applied on = apply(host, with({}));
+  const Applied on = apply(host, with());
   auto& list = host.kernel.filters[{kEth0, Side::egress}];
   list.insert(list.begin(), foreign_filter(7));
   EXPECT_EQ(netem().undo(host, on.record), UndoOutcome::superseded);
@@ -338,7 +338,7 @@ TEST(NetemUndo, TakesRedirectsOutFirstAndTheIfbLast) {
 
 TEST(NetemUndo, DoesNotTouchAnIfbThatOnlyHasTheName) {
   FakeHost host;
-  const Params params = with({});
+  const Params params = with();
   const auto record = netem().capture(host, params);
   ASSERT_TRUE(record);
   kernel::Link look_alike;
@@ -353,7 +353,7 @@ TEST(NetemUndo, DoesNotTouchAnIfbThatOnlyHasTheName) {
 
 TEST(NetemApply, ClsactThatAppearedSinceCaptureIsTheHostsAndRefused) {
   FakeHost host;
-  const Params params = with({});
+  const Params params = with();
   const auto record = netem().capture(host, params);
   ASSERT_TRUE(host.network().add_clsact(kEth0));
   const std::string before = host.state();
@@ -363,7 +363,7 @@ TEST(NetemApply, ClsactThatAppearedSinceCaptureIsTheHostsAndRefused) {
 
 TEST(NetemApply, AnotherInterfaceUnderTheNameIsRefused) {
   FakeHost host;
-  const Params params = with({});
+  const Params params = with();
   const auto record = netem().capture(host, params);
   host.kernel.links.back().index = {9};
   EXPECT_EQ(netem().apply(host, params, *record).error().code, ErrorCode::not_found);
@@ -371,10 +371,24 @@ TEST(NetemApply, AnotherInterfaceUnderTheNameIsRefused) {
 
 TEST(NetemSupport, SaysWhatIsMissing) {
   FakeHost host;
-  host.fail_call(1);  // add_netem, after create_ifb
+  host.fail_call(2);  // add_netem, after links and create_ifb
   const Support support = netem().probe_support(host);
   EXPECT_FALSE(support.supported);
   EXPECT_NE(support.reason.find("sch_netem"), std::string::npos) << support.reason;
+}
+
+TEST(NetemSupport, TakesAwayWhatAKilledProbeLeft) {
+  FakeHost host;
+  const std::string before = host.state();
+  int seen = 0;
+  host.kernel.observer = [&seen](std::string_view) {
+    if (++seen == 4) throw std::runtime_error("killed");
+  };
+  EXPECT_THROW((void)netem().probe_support(host), std::runtime_error);
+  EXPECT_NE(host.state(), before);
+  host.kernel.observer = {};
+  EXPECT_TRUE(netem().probe_support(host).supported);
+  EXPECT_EQ(host.state(), before);
 }
 
 }  // namespace

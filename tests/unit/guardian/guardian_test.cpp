@@ -17,7 +17,7 @@
 #include "agent/guardian/guardian_link.hpp"
 #include "agent/guardian/pidfd.hpp"
 #include "agent/guardian/spawn.hpp"
-#include "agent/host.hpp"
+#include "tests/unit/guardian/file_fault.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -27,66 +27,17 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class NoHost final : public Host {
- public:
-  Network& network() override { std::abort(); }
-  Ethtool& ethtool() override { std::abort(); }
-  std::vector<kernel::Endpoint> protected_peers() override { return {}; }
-  std::uint32_t fresh_token() override { return 1; }
-};
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const std::filesystem::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::trunc) << text;
-}
-
-/// Overwrites a file; undo puts the old content back.
-class FileFault final : public Fault {
- public:
-  [[nodiscard]] std::string_view name() const override { return "file"; }
-  [[nodiscard]] std::string_view summary() const override { return "overwrites a file"; }
-  [[nodiscard]] std::span<const ParamSpec> schema() const override { return {}; }
-  [[nodiscard]] Json example() const override { return Json::object(); }
-  [[nodiscard]] Support probe_support(Host& /*host*/) const override { return {true, {}}; }
-  [[nodiscard]] Result<void> check(const Params& /*params*/) const override { return {}; }
-  [[nodiscard]] std::vector<std::string> exclusive_resources(
-      const Params& /*params*/) const override {
-    return {};
-  }
-  [[nodiscard]] Result<Json> capture(Host& /*host*/, const Params& /*params*/) const override {
-    return Json::object();
-  }
-  [[nodiscard]] Result<Json> apply(Host& /*host*/, const Params& /*params*/,
-                                   const Json& record) const override {
-    write_file(record.at("path").get<std::string>(), "broken");
-    return Json::object();
-  }
-  [[nodiscard]] Result<UndoOutcome> undo(Host& /*host*/, const Json& record) const override {
-    if (refuse_undo-- > 0) return fail(ErrorCode::io_failed, "not now");
-    const auto path = record.at("path").get<std::string>();
-    if (read_file(path) == record.at("old").get<std::string>()) return UndoOutcome::already_gone;
-    write_file(path, record.at("old").get<std::string>());
-    return UndoOutcome::restored;
-  }
-  [[nodiscard]] Result<Verification> verify(Host& /*host*/, const Json& record) const override {
-    const std::string now = read_file(record.at("path").get<std::string>());
-    Verification out;
-    if (now != record.at("old").get<std::string>()) out.differences.push_back("it says " + now);
-    return out;
-  }
-  mutable int refuse_undo = 0;
-};
+using testing::FileFault;
+using testing::NoHost;
+using testing::read_file;
+using testing::write_file;
 
 enum class AgentDoes : std::uint8_t { wait, apply_half_then_wait, undo_and_leave };
 
 class GuardianTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "guardian-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "guardian-" + std::string(6, 'X');
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     target_ = directory_ / "target";

@@ -23,7 +23,7 @@ constexpr const char* kBootId = "11111111-2222-3333-4444-555555555555";
 class JournalTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "journal-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "journal-" + std::string(6, 'X');
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
   }

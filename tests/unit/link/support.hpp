@@ -88,6 +88,7 @@ class TestAgent {
   TestAgent(const pki::Identity& identity, std::uint16_t port, std::string host = "db-1");
   TestAgent(const TestAgent&) = delete;
   TestAgent& operator=(const TestAgent&) = delete;
+  ~TestAgent() { uplink.reset(); }  // before what its callbacks use
 
   UplinkConfig config;
   UplinkHandlers handlers;

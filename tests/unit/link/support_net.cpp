@@ -32,15 +32,29 @@ int connect_to(std::uint16_t port) {
   return -1;
 }
 
+void limit_waiting(int socket) {
+  const timeval limit{.tv_sec = 20, .tv_usec = 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 }  // namespace
+
+bool closes_on_the_mute(std::uint16_t port) {
+  const int socket = connect_to(port);
+  limit_waiting(socket);
+  char byte = 0;
+  const ssize_t got = ::recv(socket, &byte, 1, 0);
+  const bool ended = got == 0 || (got < 0 && errno == ECONNRESET);
+  ::close(socket);
+  return ended;
+}
 
 RawClient::RawClient(std::uint16_t port, const std::filesystem::path& ca,
                      const pki::Identity* identity, bool tls12) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   socket_ = connect_to(port);
-  const timeval limit{.tv_sec = 20, .tv_usec = 0};
-  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+  limit_waiting(socket_);
   context_ = SSL_CTX_new(TLS_client_method());
   if (tls12) SSL_CTX_set_max_proto_version(context_, TLS1_2_VERSION);
   SSL_CTX_load_verify_file(context_, ca.c_str());

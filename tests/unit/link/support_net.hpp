@@ -44,6 +44,9 @@ class RawClient {
   bool connected_ = false;
 };
 
+/// Connects, says nothing, not even TLS: does the server end it within twenty seconds?
+bool closes_on_the_mute(std::uint16_t port);
+
 /// Forwards TCP to a port of this host; cuts every connection, or swallows all bytes, when told to.
 class CuttingProxy {
  public:

@@ -1,19 +1,19 @@
 // Whole reports of whole runs: what is in them, what must never be, and that they repeat.
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "controller/report/report.hpp"
+#include "controller/report/words.hpp"
 #include "tests/unit/measure/stories.hpp"
 
 namespace firedrill {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::Story;
 
 struct Told {
@@ -68,6 +68,86 @@ TEST(Pages, EveryStoryMakesASmallPageOfItsOwn) {
     std::ofstream(base.string() + ".json")
         << json_report(told.measures, told.card, told.experiment).dump(1);
   }
+}
+
+std::size_t lines_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+TEST(Pages, TheSameLogGivesTheSameBytes) {
+  for (const auto& [name, events] : stories()) {
+    const Told once(events), again(events);
+    EXPECT_TRUE(once.html() == again.html()) << name;
+    EXPECT_EQ(once.text(), again.text());
+    EXPECT_TRUE(json_report(once.measures, once.card, once.experiment) ==
+                json_report(again.measures, again.card, again.experiment))
+        << name;
+  }
+}
+
+TEST(Text, TheVerdictComesFirstAndThePageFitsAScreen) {
+  for (const auto& [name, events] : stories()) {
+    const Told told(events);
+    const std::string text = told.text();
+    std::string first = text.substr(0, text.find('\n'));
+    std::ranges::transform(first, first.begin(), [](unsigned char c) { return std::tolower(c); });
+    EXPECT_TRUE(first.contains(to_string(told.card.verdict))) << first;
+    EXPECT_LE(lines_of(text), 45U) << name;
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+      const std::string_view line = std::string_view(text).substr(at, text.find('\n', at) - at);
+      EXPECT_LE(reporting::length(line), 104U) << line;
+    }
+  }
+}
+
+TEST(Text, ColourAddsNothingButColour) {
+  const Told told(testing::tell({.alert = {}, .ack = {}}));
+  std::string coloured = text_report(told.measures, told.card, told.experiment, true);
+  EXPECT_NE(coloured, told.text());
+  for (std::size_t at = coloured.find('\x1b'); at != std::string::npos; at = coloured.find('\x1b'))
+    coloured.erase(at, coloured.find('m', at) - at + 1);
+  EXPECT_EQ(coloured, told.text());
+}
+
+TEST(Junit, NamesEachThingThatCouldGoWrong) {
+  const Told told(
+      testing::tell({.whole = 61, .alert = {}, .ack = {}, .check = {}, .raise = {}, .end = 75}));
+  const std::string xml = junit_report(told.measures, told.card, told.experiment);
+  for (const char* piece :
+       {"classname=\"verdict\" name=\"fail\"", "classname=\"probe\" name=\"write-p99\"",
+        "classname=\"detection\" name=\"page\"", "classname=\"step\" name=\"raise-ring\"",
+        "classname=\"objective\" name=\"TTD\"", "name=\"netem on db-2 (ring.1)\"",
+        "missed: did not fire"})
+    EXPECT_TRUE(xml.contains(piece)) << piece << "\n" << xml;
+}
+
+TEST(Junit, WhatCouldNotBeJudgedIsSkippedNeverPassed) {
+  const Told told(testing::tell({.sham = true}));
+  const std::string xml = junit_report(told.measures, told.card, told.experiment);
+  EXPECT_TRUE(xml.contains("classname=\"verdict\" name=\"inconclusive\"><skipped")) << xml;
+  EXPECT_TRUE(xml.contains("classname=\"detection\" name=\"page\"><skipped")) << xml;
+  EXPECT_TRUE(xml.contains("failures=\"0\"")) << xml;
+}
+
+TEST(Sentence, SaysWhoMendedIt) {
+  const auto sentence = [](const testing::Story& story) {
+    const Told told(testing::tell(story));
+    return what_happened(told.measures, told.experiment);
+  };
+  EXPECT_TRUE(sentence({}).contains("responders had users whole again 30.0 s after the impact"));
+  EXPECT_TRUE(sentence({.whole = 61, .raise = {}, .end = 75})
+                  .contains("only because the fault was taken off"));
+  EXPECT_TRUE(sentence({.alert = {}, .ack = {}}).contains("none of the expected alerts fired"));
+}
+
+TEST(Numbers, KeepThreeDigitsAndNoExponent) {
+  EXPECT_EQ(reporting::number(258.34), "258");
+  EXPECT_EQ(reporting::number(62.14), "62.1");
+  EXPECT_EQ(reporting::number(0.012345), "0.0123");
+  EXPECT_EQ(reporting::number(-4), "−4");
+  EXPECT_EQ(reporting::number(1e7), "10000000");
+  EXPECT_EQ(reporting::spoken(Duration{999'960}), "1.0 s");
+  EXPECT_EQ(reporting::spoken(Duration{125'000'000}), "2 min 5 s");
 }
 
 }  // namespace

@@ -1,0 +1,130 @@
+// `firedrill-agent list` and `undo`.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "agent/cli.hpp"
+#include "agent/local_agent.hpp"
+
+namespace firedrill::agent::cli {
+namespace {
+
+/// The journal's word, read beside whoever writes it: true with a hung agent, and with none.
+std::vector<rpc::InjectionStatus> statuses_in(const JournalView& view) {
+  std::vector<rpc::InjectionStatus> out;
+  const auto boot_id = read_boot_id();
+  const Duration now = SystemClock{}.boottime();
+  for (const JournalEntry& entry : view.open) {
+    rpc::InjectionStatus& status = out.emplace_back();
+    status.id = entry.request.id;
+    status.run = entry.request.run;
+    status.fault = entry.request.fault;
+    status.state = entry.state;
+    status.values = entry.data.value("values", Json::object());
+    if (!boot_id || *boot_id != entry.boot_id) status.detail = "from before the last boot";
+    else if (entry.state == InjectionState::active)
+      status.remaining_us = std::max(Duration{}, entry.deadline - now).count();
+    if (entry.data.contains("differences")) status.detail = entry.data["differences"].dump();
+  }
+  for (const LostRecord& lost : view.lost) {
+    rpc::InjectionStatus& status = out.emplace_back();
+    status.id = lost.id;
+    status.run = lost.run;
+    status.fault = lost.fault;
+    status.detail = lost.detail;
+  }
+  return out;
+}
+
+int list(const Common& common) {
+  const auto config = load(common);
+  if (!config) return report(config.error());
+  const auto view = read_journal(config->state_directory);
+  if (!view) return report(view.error());
+  print(statuses_in(*view), common.json);
+  if (!common.json && view->open.empty() && view->lost.empty()) fmt::print("nothing is injected\n");
+  return kOk;
+}
+
+struct UndoOptions {
+  Common common;
+  std::vector<std::string> ids;
+  bool all = false;
+  bool forget = false;
+};
+
+using Statuses = Result<std::vector<rpc::InjectionStatus>>;
+
+/// No agent runs here: starting one undoes whatever is open, whichever was named.
+Statuses without_agent(const AgentConfig& config, const UndoOptions& options) {
+  LocalAgentHooks hooks;
+  hooks.on_event = [](const std::string&, const std::string&, UtcTime, const Json&) {};
+  hooks.on_sample = [](const rpc::ProbeRequest&, const rpc::Sample&) {};
+  auto agent = LocalAgent::start(config, std::move(hooks));
+  if (!agent) return std::unexpected(agent.error());
+  if (options.forget)
+    for (const std::string& id : options.ids)
+      if (auto done = (*agent)->executor().forget(id); !done) return std::unexpected(done.error());
+  (*agent)->stop();
+  return (*agent)->executor().last_list();
+}
+
+Statuses with_agent(const AgentConfig& config, const UndoOptions& options) {
+  const auto ask = [&](std::string_view method, const Json& params) {
+    return control_call(config.state_directory, method, params);
+  };
+  if (options.forget) {
+    for (const std::string& id : options.ids)
+      if (auto done = ask(kForgetMethod, {{"injection", id}}); !done)
+        return std::unexpected(done.error());
+    return std::vector<rpc::InjectionStatus>{};
+  }
+  Json params{{"cause", to_string(UndoCause::requested)}};
+  if (!options.all) params["injections"] = options.ids;
+  const auto answer = ask(rpc::method::undo, params);
+  if (!answer) return std::unexpected(answer.error());
+  return statuses_of(*answer);
+}
+
+int undo(const UndoOptions& options) {
+  if (options.all == !options.ids.empty() || (options.forget && options.all))
+    return report({ErrorCode::invalid_input, 0, "name injections, or give --all", {}});
+  const auto config = load(options.common);
+  if (!config) return report(config.error());
+  Statuses statuses = with_agent(*config, options);
+  if (!statuses && statuses.error().code == ErrorCode::unavailable)
+    statuses = without_agent(*config, options);
+  if (!statuses) return report(statuses.error());
+  print(*statuses, options.common.json);
+  if (!options.common.json && statuses->empty())
+    fmt::print("{}\n", options.forget ? "forgotten" : "nothing was injected");
+  const bool clean = std::ranges::all_of(*statuses, [](const rpc::InjectionStatus& status) {
+    return status.state == InjectionState::undone;
+  });
+  return clean ? kOk : kFailed;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, int& exit_code) {
+  auto common = std::make_shared<Common>();
+  CLI::App* cmd = app.add_subcommand("list", "What is injected on this host, by its journal");
+  add_common(*cmd, *common);
+  cmd->footer("Example: firedrill-agent list --json");
+  cmd->callback([common, &exit_code] { exit_code = list(*common); });
+}
+
+void add_undo(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<UndoOptions>();
+  CLI::App* cmd = app.add_subcommand("undo", "Undo injections on this host, now");
+  cmd->add_option("id", options->ids, "which; see `list`");
+  cmd->add_flag("--all", options->all, "all of them");
+  cmd->add_flag("--forget", options->forget,
+                "drop one whose undo record is lost, or that cannot be undone, after you have "
+                "compared the host by hand");
+  add_common(*cmd, options->common);
+  cmd->footer("Example: firedrill-agent undo --all");
+  cmd->callback([options, &exit_code] { exit_code = undo(*options); });
+}
+
+}  // namespace firedrill::agent::cli

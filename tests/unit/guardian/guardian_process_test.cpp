@@ -1,0 +1,161 @@
+// The whole promise with real processes: an agent with executor and guardian is killed, and what
+// it did to the host is gone.
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/executor/executor.hpp"
+#include "agent/guardian/guardian_link.hpp"
+#include "tests/unit/guardian/file_fault.hpp"
+
+namespace firedrill::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::FileFault;
+using testing::NoHost;
+using testing::read_file;
+using testing::write_file;
+
+class GuardianProcessTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "promise-" + std::string(6, 'X');
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    target_ = directory_ / "target";
+    write_file(target_, "original");
+    // Orphaned guardians become ours, so that their end can be waited for.
+    ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  }
+  void TearDown() override {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    std::filesystem::remove_all(directory_);
+  }
+
+  GuardianCommand command() const {
+    GuardianCommand out;
+    out.state_directory = directory_;
+    out.host_name = "db-1";
+    return out;
+  }
+
+  /// In a child: an agent that injects, says so, and goes on as told. Never returns.
+  [[noreturn]] void be_agent(int ready_fd, bool stop_in_good_order) {
+    NoHost host;
+    const FileFault fault;
+    auto link = GuardianLink::create(command());
+    if (!link) ::_exit(2);
+    ExecutorHooks hooks;
+    hooks.find_fault = [&](std::string_view) -> const Fault* { return &fault; };
+    hooks.on_event = [](const std::string&, const std::string&, UtcTime, const Json&) {};
+    hooks.sample = [](std::string_view, const Json&) -> Result<rpc::Sample> {
+      return rpc::Sample{};
+    };
+    hooks.ensure_guardian = [&] { return (*link)->ensure_alive(); };
+    auto executor =
+        Executor::start({directory_, "db-1", Policy{}}, host, (*link)->pulse(), std::move(hooks));
+    if (!executor) ::_exit(3);
+    FaultRequest request;
+    request.id = "i1";
+    request.run = "run-1";
+    request.fault = "file";
+    request.params = {{"path", target_.string()}};
+    request.duration = 1h;
+    if (!(*executor)->prepare(request)) ::_exit(4);
+    if (!(*executor)->commit({"i1"}, SystemClock{}.utc())) ::_exit(5);
+    while ((*executor)->list()->at(0).state != InjectionState::active) std::this_thread::yield();
+    if (stop_in_good_order) (*executor)->stop();
+    [[maybe_unused]] const ssize_t told = ::write(ready_fd, "R", 1);
+    if (stop_in_good_order) ::_exit(0);
+    for (;;) ::pause();
+  }
+
+  pid_t start_agent(bool stop_in_good_order) {
+    int ready[2];
+    EXPECT_EQ(::pipe(ready), 0);
+    const pid_t child = ::fork();
+    if (child == 0) be_agent(ready[1], stop_in_good_order);
+    ::close(ready[1]);
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    return child;
+  }
+
+  std::filesystem::path directory_, target_;
+};
+
+TEST_F(GuardianProcessTest, KillNineOfTheAgentLeavesNothingBehind) {
+  const pid_t agent = start_agent(false);
+  ASSERT_EQ(read_file(target_), "broken");
+  ::kill(agent, SIGKILL);
+  int status = 0;
+  ASSERT_EQ(::waitpid(agent, &status, 0), agent);
+  ASSERT_GT(::waitpid(-1, &status, 0), 0) << "the guardian";
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_EQ(read_file(target_), "original");
+  const auto view = read_journal(directory_);
+  ASSERT_TRUE(view);
+  EXPECT_TRUE(view->open.empty());
+  ASSERT_EQ(view->unreported.size(), 1U);
+  EXPECT_EQ(view->unreported[0].event, "injection.undone");
+}
+
+TEST_F(GuardianProcessTest, AStoppedAgentIsKilledAndUndone) {
+  const pid_t agent = start_agent(false);
+  ::kill(agent, SIGSTOP);  // hung, as far as anyone can see
+  int status = 0;
+  ASSERT_EQ(::waitpid(agent, &status, 0), agent);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  ASSERT_GT(::waitpid(-1, &status, 0), 0);
+  EXPECT_EQ(read_file(target_), "original");
+}
+
+TEST_F(GuardianProcessTest, AnAgentThatUndidEverythingTakesItsGuardianAlong) {
+  const pid_t agent = start_agent(true);
+  int status = 0;
+  ASSERT_EQ(::waitpid(agent, &status, 0), agent);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  ASSERT_GT(::waitpid(-1, &status, 0), 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_EQ(read_file(target_), "original");
+  EXPECT_TRUE(read_journal(directory_)->unreported.empty()) << "the agent did it itself";
+}
+
+pid_t only_child() {
+  std::ifstream file("/proc/self/task/" + std::to_string(::gettid()) + "/children");
+  pid_t child = 0;
+  file >> child;
+  return child;
+}
+
+TEST_F(GuardianProcessTest, ADeadGuardianIsReplaced) {
+  auto link = GuardianLink::create(command());
+  ASSERT_TRUE(link);
+  ASSERT_TRUE((*link)->ensure_alive());
+  const pid_t first = only_child();
+  ASSERT_GT(first, 0);
+  ASSERT_TRUE((*link)->ensure_alive());
+  EXPECT_EQ(only_child(), first) << "one is enough";
+  ::kill(first, SIGTERM);  // it does not listen to that
+  ASSERT_TRUE((*link)->ensure_alive());
+  EXPECT_EQ(only_child(), first);
+  ::kill(first, SIGKILL);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(first), &info, WEXITED | WNOWAIT), 0);
+  ASSERT_TRUE((*link)->ensure_alive());
+  const pid_t second = only_child();
+  EXPECT_NE(second, first);
+  ASSERT_GT(second, 0);
+  ::kill(second, SIGKILL);
+  ::waitpid(second, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace firedrill::agent
