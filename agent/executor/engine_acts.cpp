@@ -270,6 +270,7 @@ void Engine::recover() {
       ended.run = transition.run;
       ended.fault = transition.fault;
       ended.state = InjectionState::undone;
+      ended.detail = to_string(UndoCause::agent_died);
     }
     emit(transition.event, transition.run, transition.at, std::move(transition.data));
   }

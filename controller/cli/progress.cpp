@@ -10,7 +10,7 @@ std::string values_text(const Json& data) {
   const Json values = data.value("values", Json::object());
   std::string out;
   for (const auto& [key, value] : values.items()) {
-    if (value.is_structured() || out.size() > 60) continue;
+    if (value.is_structured() || out.size() > 110) continue;
     out += fmt::format("{}{}={}", out.empty() ? "" : " ", key,
                        value.is_string() ? value.get<std::string>() : value.dump());
   }

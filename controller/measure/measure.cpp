@@ -40,21 +40,39 @@ void add_once(std::vector<std::string>& lines, std::string line) {
     lines.push_back(std::move(line));
 }
 
-/// What only the run itself can know: a halt, and an end in error. The machine's own word for it
-/// is on the last phase; a recorded verdict says the same again and changes nothing.
+void read_halt(const Event& event, Measures& measures) {
+  if (measures.halted_at) return;
+  measures.halted_at = event.at;
+  const std::string reason = text_of(event.data, "reason");
+  measures.halted_by = text_of(event.data, "who") + (reason.empty() ? "" : ": " + reason);
+}
+
+/// The run's own word on its end, which the last phase carries.
+void read_end(const Event& event, Measures& measures) {
+  const std::string outcome = text_of(event.data, "outcome");
+  std::vector<std::string> reasons = texts_of(event.data, "reasons");
+  if (outcome == "error") {
+    if (reasons.empty()) reasons.emplace_back("the run ended in error and said no more");
+    for (std::string& reason : reasons) add_once(measures.errors, std::move(reason));
+  }
+  if (outcome == "not-started")
+    for (std::string& reason : reasons) add_once(measures.doubts, std::move(reason));
+  if (outcome != "aborted" || measures.halted_at) return;
+  const auto healing = std::ranges::find(measures.phases, "healing", &PhaseSpan::phase);
+  measures.halted_at = healing == measures.phases.end() ? event.at : healing->from;
+  measures.halted_by = "the run itself" + (reasons.empty() ? "" : ": " + reasons.front());
+}
+
+/// What only the run itself can know: a halt, and how it ended. A recorded verdict repeats what was
+/// judged and changes nothing, except for an error that nothing else tells.
 void outcome(const Log& log, Measures& measures) {
+  for (const Event* event : log)
+    if (event->kind == event_kind::halt_requested) read_halt(*event, measures);
   for (const Event* event : log) {
-    const Json& data = event->data;
-    if (event->kind == event_kind::halt_requested && !measures.halted_at) {
-      measures.halted_at = event->at;
-      const std::string reason = text_of(data, "reason");
-      measures.halted_by = text_of(data, "who") + (reason.empty() ? "" : ": " + reason);
-    }
-    const bool error =
-        (event->kind == event_kind::run_phase && text_of(data, "outcome") == "error") ||
-        (event->kind == event_kind::run_verdict && text_of(data, "verdict") == "error");
-    if (!error) continue;
-    for (std::string& reason : texts_of(data, "reasons"))
+    if (event->kind == event_kind::run_phase) read_end(*event, measures);
+    if (event->kind != event_kind::run_verdict || text_of(event->data, "verdict") != "error")
+      continue;
+    for (std::string& reason : texts_of(event->data, "reasons"))
       add_once(measures.errors, std::move(reason));
   }
 }
@@ -149,9 +167,8 @@ Result<Experiment> experiment_of(std::span<const Event> events) {
     if (event.kind != event_kind::run_created) continue;
     const Json* source = measuring::object_of(event.data, "experiment");
     if (source == nullptr) return fail(ErrorCode::corrupt, "run.created holds no experiment");
-    std::string id = event.run;
-    if (const Json* plan = measuring::object_of(event.data, "plan"))
-      if (std::string name = measuring::text_of(*plan, "experiment"); !name.empty()) id = name;
+    std::string id = measuring::text_of(event.data, "experiment_id");
+    if (id.empty()) id = event.run;
     Result<Experiment> experiment = parse_experiment(*source, id, ".");
     if (!experiment)
       return fail(ErrorCode::corrupt, "the log's experiment: " + describe(experiment.error()));
@@ -176,11 +193,11 @@ Result<Measures> measure(std::span<const Event> events, const Experiment& experi
   measuring::outcome(log, measures);
   std::vector<measuring::Track> tracks = measuring::tracks_of(log, experiment);
   measuring::impact(tracks, measures);
-  measuring::describe_series(tracks, measures);
-  for (const measuring::Track& track : tracks) measures.series.push_back(track.series);
   measuring::alerts(log, experiment, measures);
   measuring::detections(log, experiment, measures);
   measuring::recovery(tracks, experiment, log, measures);
+  measuring::describe_series(tracks, measures);
+  for (const measuring::Track& track : tracks) measures.series.push_back(track.series);
   measuring::people(log, experiment, measures);
   measuring::budget(experiment, measures);
   measures.intervals = measuring::intervals(experiment, measures);

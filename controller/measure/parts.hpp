@@ -56,7 +56,7 @@ struct Breach {
 /// breach beginning between it and `limit`.
 [[nodiscard]] std::optional<Instant> steady_from(std::span<const Track> tracks, UtcTime after,
                                                  Duration hold, UtcTime limit);
-/// Fills breaches, medians and percentiles, now that the fault's window is known.
+/// Fills breaches, medians and percentiles: before the fault, and while users felt it.
 void describe_series(std::vector<Track>& tracks, const Measures& measures);
 /// t_imp, and the total time in breach since the injection.
 void impact(const std::vector<Track>& tracks, Measures& measures);

@@ -85,7 +85,7 @@ void judge(const RunbookStep& step, const std::vector<StepResult>& all, StepResu
   const bool late = result.due && result.done->at > *result.due;
   result.outcome = late ? StepOutcome::late : StepOutcome::on_time;
   std::string verdict;
-  if (late) verdict = fmt::format("{} late", in_words(result.done->at - *result.due));
+  if (late) verdict = fmt::format("by {}", in_words(result.done->at - *result.due));
   if (step.within && !result.due) verdict = "no alert to time it from";
   if (const std::string fault = order_fault(step, result, all); !fault.empty()) {
     result.outcome = StepOutcome::out_of_order;

@@ -126,7 +126,8 @@ std::vector<Breach> breaches_of(const Track& track) {
 
 void describe_series(std::vector<Track>& tracks, const Measures& measures) {
   const auto& injected = measures.points.injected;
-  const UtcTime off = measures.points.reverted ? measures.points.reverted->at : measures.ended;
+  UtcTime off = measures.points.reverted ? measures.points.reverted->at : measures.ended;
+  if (measures.points.mitigated) off = std::min(off, measures.points.mitigated->at);
   for (Track& track : tracks) {
     for (const Breach& breach : breaches_of(track))
       track.series.breaches.emplace_back(breach.began.at, breach.until);

@@ -1,5 +1,12 @@
 #include "controller/process/spawn.hpp"
 
+// Boost.Process 1.81 forgets to include these three, so they come first.
+// clang-format off
+#include <boost/optional.hpp>
+#include <boost/type_traits/decay.hpp>
+#include <boost/type_traits/is_convertible.hpp>
+// clang-format on
+
 #include <array>
 #include <cerrno>
 #include <cstdlib>

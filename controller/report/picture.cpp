@@ -99,8 +99,10 @@ void Picture::mark(double x, double at_y, std::string_view shape, std::string_vi
       style, x, at_y, x, at_y, tip_attribute(tip), shape);
 }
 
-void Picture::label(double x, double at_y, std::string_view style, std::string_view text) {
-  mark(x, at_y, fmt::format("<text>{}</text>", escape(text)), fmt::format("lbl {}", style));
+void Picture::label(double x, double at_y, std::string_view style, std::string_view text,
+                    double aside) {
+  mark(x, at_y, fmt::format("<text x=\"{:.1f}\">{}</text>", aside, escape(text)),
+       fmt::format("lbl {}", style));
 }
 
 void Picture::path(std::string_view d, std::string_view style, std::string_view attributes) {

@@ -44,7 +44,9 @@ class Picture {
   /// `shape` is SVG around (0, 0).
   void mark(double x, double at_y, std::string_view shape, std::string_view style,
             std::string_view tip = {});
-  void label(double x, double at_y, std::string_view style, std::string_view text);
+  /// `aside` keeps its size when the plot is zoomed, so that a label stays beside its mark.
+  void label(double x, double at_y, std::string_view style, std::string_view text,
+             double aside = 0);
   /// A path in plot units that stretches with the zoom.
   void path(std::string_view d, std::string_view style, std::string_view attributes = {});
   void raw(std::string_view svg) { plot_ += svg; }

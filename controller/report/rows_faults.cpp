@@ -110,9 +110,9 @@ void draw_fault(Picture& picture, const InjectionSpan& span) {
     style = "end dirty";
   picture.mark(off ? b : kPlot - 12, middle, shape, style, tip);
   const std::string words = span.superseded.empty() ? ending : ending + ", their change kept";
-  if (b + 14 + text_width(words) < kPlot)
-    picture.label(b + 13, middle + 4, span.dirty ? "bad" : "", words);
-  else picture.label(a + 8, middle + 4, "on-fault", words);
+  if (!span.dirty && b + 14 + text_width(words) < kPlot)
+    picture.label(b, middle + 4, "", words, 13);
+  else picture.label(a, middle + 4, "on-fault", words, 8);
 }
 
 }  // namespace
@@ -156,7 +156,7 @@ void draw_phases(Picture& picture) {
                 fmt::format("{}\n{} to {}", phase.phase, since(phase.from, picture.axis.origin),
                             since(phase.to, picture.axis.origin)));
     if (b - a > text_width(phase.phase) + 12)
-      picture.label(a + 7, picture.y + 13, "strong", phase.phase);
+      picture.label(a, picture.y + 13, "strong", phase.phase, 7);
   }
   picture.raw("</g>\n");
   picture.y += 20;

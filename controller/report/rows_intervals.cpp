@@ -94,10 +94,10 @@ void draw_bracket(Picture& picture, const Interval& interval) {
   const double width = text_width(text) * 1.2;
   const std::string_view style = bad ? "num bad" : "num";
   if (right - b > width + 30)
-    picture.label(b + 12, y + 4.5, style, text);  // on the way to its objective
-  else if (right + 18 + width < kPlot) picture.label(right + 12, y + 4.5, style, text);
-  else if (a - width - 12 > 0) picture.label(a - width - 10, y + 4.5, style, text);
-  else picture.label((a + b - width) / 2, y - 6, style, text);
+    picture.label(b, y + 4.5, style, text, 12);  // on the way to its objective
+  else if (right + 18 + width < kPlot) picture.label(right, y + 4.5, style, text, 12);
+  else if (a - width - 12 > 0) picture.label(a, y + 4.5, style, text, -width - 10);
+  else picture.label((a + b) / 2, y - 6, style, text, -width / 2);
 }
 
 }  // namespace

@@ -30,13 +30,13 @@ void draw_step(Picture& picture, const StepResult& step) {
   picture.line(step.title.empty() ? step.id : step.title,
                step.who.empty() ? step.id : fmt::format("{} · {}", step.id, step.who),
                picture.y + 9);
-  double right = 4;
+  double anchor = 0, aside = 4;
   if (step.due && measures.points.fired) {
     const double a = axis.inside(measures.points.fired->at);
     const double b = axis.inside(*step.due);
     picture.bar(a, b, middle - 7, 14, "plan",
                 fmt::format("planned: until {}", since(*step.due, axis.origin)));
-    right = b + 8;
+    anchor = b, aside = 8;
   }
   const bool good = step.outcome == StepOutcome::on_time;
   if (step.done) {
@@ -49,14 +49,14 @@ void draw_step(Picture& picture, const StepResult& step) {
                     good ? "" : "bad"),
         fmt::format("{}: {}, {}\n{}\n{}", step.id, word(step.outcome),
                     since(step.done->at, axis.origin), word(step.evidence), step.detail));
-    right = std::max(right, x + 12);
+    if (x + 12 > anchor + aside) anchor = x, aside = 12;
   }
   const std::string words = words_of(step, measures.points.injected.has_value());
   if (words.empty()) return;
   const double width = text_width(words) + 6;
-  if (right + width > kPlot && measures.points.fired)
-    right = axis.inside(measures.points.fired->at) - width;
-  picture.label(right, middle + 4, "bad", words);
+  if (anchor + aside + width > kPlot && measures.points.fired)
+    anchor = axis.inside(measures.points.fired->at), aside = -width;
+  picture.label(anchor, middle + 4, "bad", words, aside);
 }
 
 void draw_lone_ack(Picture& picture) {
@@ -97,8 +97,8 @@ void draw_marks(Picture& picture) {
     const auto room = static_cast<std::size_t>(std::max(0.0, (next - x - 22) / 6.2));
     if (room >= 6)
       picture.label(
-          x + 10, middle + 4, mark.kind == "halt" ? "bad" : "quiet",
-          shorten(mark.text.empty() ? mark.kind : mark.text, std::min<std::size_t>(room, 60)));
+          x, middle + 4, mark.kind == "halt" ? "bad" : "quiet",
+          shorten(mark.text.empty() ? mark.kind : mark.text, std::min<std::size_t>(room, 60)), 10);
   }
   picture.y += kRow;
 }

@@ -1,6 +1,6 @@
 #!/lab/bin/busybox sh
 # shellcheck shell=dash
-# The lab's users, on client-1: 9 writes and 3 reads a second, spread over the three members: more
+# The lab's users, on client-1: 3 writes and 3 reads a second, spread over the three members: more
 # would leave an emulated guest no room for faults.
 # Each member has a writer and a reader of its own over a connection that is kept open, so that one sick member does
 # not slow down the others. The query strings are ignored by etcd; they only make curl repeat the request.
@@ -19,7 +19,7 @@ client() {
 }
 
 for member in db-1 db-2 db-3; do
-  client write $member 3 put "$write" &
+  client write $member 1 put "$write" &
   client read $member 1 range "$read" &
 done
 wait

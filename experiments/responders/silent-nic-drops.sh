@@ -11,47 +11,50 @@ firedrill=${FIREDRILL_BIN:?set by firedrill when it starts this script}
 lab() { env -u FIREDRILL_BIN ../scripts/lab "$@"; } # scripts/lab means another thing by that name
 on() { lab exec "$1" -- "${@:2}" </dev/null; }
 say() { printf '%s\n' "$*"; }
-done_step() { "$firedrill" step "done" "$@"; }
+done_step() { "$firedrill" step "done" "$@" --who responder; }
 
-# The number that follows NAME in `ethtool -S` or `ethtool -g`; nothing when there is none.
-field() { sed -n "s/^[[:space:]]*$1:[[:space:]]*\([0-9][0-9]*\).*/\1/p" <<<"$2"; }
+# What a person types first, in one call, because a call to a sick host is slow: counters and ring.
+look() { on "$1" sh -c "ethtool -S $device; ethtool -g $device"; }
 
 # All that a card says it dropped while receiving: vmxnet3 counts per queue, others have one counter.
 drops() {
-  on "$1" ethtool -S "$device" | awk -F: '
+  awk -F: '
     tolower($1) ~ /(drv dropped rx|pkts rx oob|rx_dropped|rx_missed|rx_no_buffer|rx_fifo|rx buf alloc)/ { sum += $2 }
-    END { print sum + 0 }'
+    END { print sum + 0 }' <<<"$1"
 }
 
-current_slots() { field RX "$(on "$1" ethtool -g "$device" | sed -n '/Current/,$p')"; }
-largest_slots() { field RX "$(on "$1" ethtool -g "$device" | sed -n '1,/Current/p')"; }
+# `ethtool -g` gives the maximum first, then the current size.
+slots_of() { sed -n 's/^RX:[[:space:]]*\([0-9][0-9]*\).*/\1/p' <<<"$1"; }
+largest_slots() { slots_of "$1" | head -n 1; }
+current_slots() { slots_of "$1" | tail -n 1; }
 
 alert=$(cat)
 name=$(jq -r '.labels.alertname // .alertname // "an alert"' <<<"$alert")
 suspect=$(jq -r '.labels.instance // empty' <<<"$alert")
 say "paged: $name${suspect:+ on $suspect}"
-"$firedrill" ack
+"$firedrill" ack --who responder
 
 # check-drops: the alert says who is slow, which need not be who drops. Ask every database host.
 mapfile -t hosts < <(lab status --json | jq -r '.hosts[] | select(.etcd) | .name')
 ((${#hosts[@]})) || { say "the lab does not say which hosts there are" && exit 1; }
-declare -A before slots
-for host in "${hosts[@]}"; do before[$host]=$(drops "$host"); done
-sleep 2
+declare -A before seen slots
+for host in "${hosts[@]}"; do before[$host]=$(drops "$(look "$host")"); done
+sleep 1
 worst=-1 sick=
 for host in "${hosts[@]}"; do
-  more=$(($(drops "$host") - before[$host]))
-  slots[$host]=$(current_slots "$host")
-  say "$host: $more packets dropped in 2 s, $device has ${slots[$host]:-no} receive slots"
+  seen[$host]=$(look "$host")
+  more=$(($(drops "${seen[$host]}") - before[$host]))
+  slots[$host]=$(current_slots "${seen[$host]}")
+  say "$host: $more packets dropped meanwhile, $device has ${slots[$host]:-no} receive slots"
   # Of two that drop alike, the smaller ring is the better guess.
   if ((more > worst || (more == worst && ${slots[$host]:-99999} < ${slots[${sick:-none}]:-99999}))); then
     worst=$more sick=$host
   fi
 done
-done_step check-drops --note "$sick drops most: $worst packets in 2 s"
+done_step check-drops --note "$sick drops most: $worst packets while we looked"
 
 # check-ring
-largest=$(largest_slots "$sick")
+largest=$(largest_slots "${seen[$sick]}")
 say "$sick: ${slots[$sick]} receive slots of at most $largest"
 done_step check-ring --note "$sick: ${slots[$sick]} of at most $largest slots"
 
@@ -73,9 +76,9 @@ fi
 
 # escalate-drain
 sleep 4
-after=$(drops "$sick")
+after=$(drops "$(look "$sick")")
 sleep 2
-more=$(($(drops "$sick") - after))
+more=$(($(drops "$(look "$sick")") - after))
 say "$sick: $more packets dropped in the last 2 s"
 if ((more > worst / 2 && more > 10)); then
   done_step escalate-drain --note "$sick still drops: drain it"

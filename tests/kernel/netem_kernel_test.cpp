@@ -53,13 +53,14 @@ TEST_F(NetemKernel, DelayedPacketArrivesAfterOneSentLater) {
   DatagramPath delayed = to_peer("10.77.0.2", 5001);
   DatagramPath direct = to_peer("10.77.0.3", 5001);
   const Json record = inject({{"destination", "10.77.0.2"}, {"delay", "3s"}});
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = std::chrono::system_clock::now();
   delayed.send(1);
   direct.send(1);
-  EXPECT_EQ(direct.arrived(std::chrono::milliseconds(500)), 1);
-  EXPECT_EQ(delayed.arrived(std::chrono::milliseconds(1)), 0);
-  EXPECT_EQ(delayed.arrived(std::chrono::milliseconds(10'000)), 1);
-  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+  const auto direct_arrival = direct.arrival();
+  const auto delayed_arrival = delayed.arrival();
+  ASSERT_TRUE(direct_arrival && delayed_arrival);
+  EXPECT_LT(*direct_arrival, *delayed_arrival) << "it was sent after the delayed one";
+  EXPECT_GE(*delayed_arrival - start, std::chrono::milliseconds(2999));
   undo(record);
 }
 

@@ -35,7 +35,11 @@ void bind_to(const Descriptor& socket, const std::string& address, std::uint16_t
     ADD_FAILURE() << "bind " << address << ": " << std::strerror(errno);
 }
 
-void widen_buffer(const Descriptor& socket) {
+/// A large buffer, and kernel time stamps from the first packet on.
+void prepare_receiver(const Descriptor& socket) {
+  const int on = 1;
+  if (setsockopt(socket.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) < 0)
+    ADD_FAILURE() << "SO_TIMESTAMPNS: " << std::strerror(errno);
   const int bytes = 64 << 20;  // a burst must wait here rather than be dropped here
   if (setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
     ADD_FAILURE() << "SO_RCVBUFFORCE: " << std::strerror(errno);
@@ -138,6 +142,26 @@ int DatagramPath::arrived(std::chrono::milliseconds quiet) {
   return count;
 }
 
+std::optional<std::chrono::system_clock::time_point> DatagramPath::arrival() {
+  pollfd ready{receiver_.get(), POLLIN, 0};
+  if (poll(&ready, 1, 60'000) <= 0) return std::nullopt;
+  char byte = 0;
+  iovec place{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+  msghdr message{};
+  message.msg_iov = &place;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (recvmsg(receiver_.get(), &message, 0) < 0) return std::nullopt;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_TIMESTAMPNS) return std::nullopt;
+  timespec stamp;
+  std::memcpy(&stamp, CMSG_DATA(header), sizeof stamp);
+  return std::chrono::system_clock::time_point(std::chrono::seconds(stamp.tv_sec) +
+                                               std::chrono::nanoseconds(stamp.tv_nsec));
+}
+
 void NetworkLab::SetUp() {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   home_ = open_namespace("/proc/thread-self/ns/net");
@@ -179,7 +203,7 @@ Descriptor NetworkLab::socket_at_peer(int type) {
 
 DatagramPath NetworkLab::to_peer(const std::string& address, std::uint16_t port) {
   Descriptor receiver = socket_at_peer(SOCK_DGRAM);
-  widen_buffer(receiver);
+  prepare_receiver(receiver);
   bind_to(receiver, address, port);
   Descriptor sender(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   connect_to(sender, address, port);
@@ -188,7 +212,7 @@ DatagramPath NetworkLab::to_peer(const std::string& address, std::uint16_t port)
 
 DatagramPath NetworkLab::from_peer(std::uint16_t port) {
   Descriptor receiver(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  widen_buffer(receiver);
+  prepare_receiver(receiver);
   bind_to(receiver, "10.77.0.1", port);
   Descriptor sender = socket_at_peer(SOCK_DGRAM);
   bind_to(sender, "10.77.0.2", port);

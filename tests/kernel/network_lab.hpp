@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -40,6 +41,9 @@ class DatagramPath {
   void send(int count);
   /// How many came since the last call, once none has come for `quiet`.
   [[nodiscard]] int arrived(std::chrono::milliseconds quiet = std::chrono::milliseconds(1000));
+  /// When the kernel took in the next datagram, however late this thread comes to ask; none when
+  /// none comes within a minute.
+  [[nodiscard]] std::optional<std::chrono::system_clock::time_point> arrival();
 
  private:
   [[nodiscard]] int drain_now();

@@ -25,14 +25,15 @@ trap 'rm -rf "$work"' EXIT
 read -r -d '' hand <<'SCRIPT' || true
 <script>
 {const svg=document.getElementById('timeline'),r=svg.getBoundingClientRect();
-const widths=()=>[...svg.querySelectorAll('[data-a]')].map(e=>e.getAttribute('width')).join();
+const widths=()=>[...svg.querySelectorAll('[data-a]')].map(e=>+e.getAttribute('width'));
+const same=(a,b)=>a.every((v,i)=>Math.abs(v-b[i])<.1);
 const at=(type,share,target)=>target.dispatchEvent(new PointerEvent(type,{bubbles:true,button:0,
 clientX:r.left+r.width*share,clientY:r.top+r.height/2}));
 const before=widths();
 at('pointerdown',.4,svg);at('pointermove',.5,svg);at('pointerup',.7,window);
-document.body.dataset.zoomed=widths()!==before;
+document.body.dataset.zoomed=!same(widths(),before);
 svg.dispatchEvent(new MouseEvent('dblclick',{bubbles:true}));
-document.body.dataset.restored=widths()===before}
+document.body.dataset.restored=same(widths(),before)}
 </script>
 SCRIPT
 content=$(<"$page")

@@ -223,6 +223,23 @@ TEST(Errors, ARecordedVerdictSaysNothingNew) {
   EXPECT_TRUE(to_json(after) == to_json(before));
 }
 
+std::vector<Event> ended_with(const std::string& outcome, const std::string& reason) {
+  std::vector<Event> events = tell();
+  events.back().data["outcome"] = outcome;
+  events.back().data["reasons"] = {reason};
+  return events;
+}
+
+TEST(Errors, TheRunsOwnWordOnItsEndIsHeard) {
+  EXPECT_EQ(measured(ended_with("error", "the store failed")).errors,
+            std::vector<std::string>{"the store failed"});
+  const Measures aborted = measured(ended_with("aborted", "stop condition 'writes' met"));
+  EXPECT_EQ(aborted.halted_by, "the run itself: stop condition 'writes' met");
+  EXPECT_TRUE(aborted.halted_at);
+  EXPECT_TRUE(doubted(measured(ended_with("not-started", "db-2 cannot")), "db-2 cannot"));
+  EXPECT_TRUE(measured(ended_with("completed", "")).errors.empty());
+}
+
 TEST(Radius, AnInjectionThatNobodyPlannedIsSeen) {
   EXPECT_EQ(measured(tell()).radius_held, true);
   EXPECT_EQ(measured(with([](RunLog& log) { log.active("stray.9", "netem", 3, 3); })).radius_held,

@@ -70,6 +70,7 @@ class RunLog {
                      {{"id", "ring.2"}, {"host", "db-2"}, {"action", "shrink"}}});
     add("run.created", -18,
         {{"experiment", experiment},
+         {"experiment_id", "silent-nic-drops"},
          {"plan", {{"experiment", "silent-nic-drops"}, {"injections", injections}}},
          {"sham", sham},
          {"version", "0.1.0"}});
