@@ -93,6 +93,14 @@ class Guardian {
     }
   }
 
+  /// The injections as last read, before the journal is read once more: reading and parsing it takes
+  /// longer than waking up. What was written since then is found by the reading that follows.
+  void undo_what_is_known(const StateLock* lock) {
+    if (options_.pulse->journal_version.load() != seen_version_) open_.clear();
+    const std::vector<Transition> outcomes = undo_all(std::exchange(open_, {}));
+    if (lock != nullptr && !outcomes.empty()) write_down(outcomes, *lock);
+  }
+
   /// True when there is nothing left to do here.
   bool undo_once() {
     // Held only for the attempt: a new agent that wants the directory gets it between two of ours.
@@ -102,6 +110,7 @@ class Guardian {
       return true;
     }
     if (!lock) note(GuardianNote::failure, describe(lock.error()));
+    undo_what_is_known(lock ? &*lock : nullptr);
     auto view = read_journal(options_.state_directory);
     if (!view) {
       note(GuardianNote::failure, describe(view.error()));

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <sched.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -48,6 +49,10 @@ void shield_process() {
   // The disk that holds our own program may be the one that is suspended when we are needed.
   ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
   ::dl_iterate_phdr(&populate, nullptr);
+  // It sleeps until it is needed and then has milliseconds of work, which no load may put off.
+  sched_param priority{};
+  priority.sched_priority = 1;
+  ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &priority);
   const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
   [[maybe_unused]] const ssize_t written = ::write(fd, "-1000", 5);

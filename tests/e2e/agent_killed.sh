@@ -9,10 +9,11 @@ snapshot db-1 >"$work/before-db-1"
 lab exec db-1 -- sh -c '/run/host_snapshot >/run/before'
 printf '%4s  %-10s  %-10s  %s\n' kill "after" "clean in" verdict
 for kill in $(seq "$kills"); do
+  rm -f "$work/progress"
   "$firedrill" run "$here/short.json" --json --set duration=15s >"$work/run.json" \
     2>"$work/progress" &
   controller=$!
-  until grep -q 'INJECTED nic-ring' "$work/progress"; do
+  until grep -qs 'INJECTED nic-ring' "$work/progress"; do
     kill -0 "$controller" 2>/dev/null || { cat "$work/progress" && fail "the run ended early"; }
     sleep 0.1
   done
@@ -23,7 +24,7 @@ for kill in $(seq "$kills"); do
     exec /run/host_snapshot /run/before "$(pgrep -f "firedrill-agent run" | head -n 1)" 5000')
   code=0
   wait "$controller" || code=$?
-  verdict=$(run_json .verdict)
+  verdict=$(run_json .card.verdict)
   printf '%4d  %7s s   %7s ms  %s\n' "$kill" "$delay" "$took" "$verdict"
   [ "$code" = 3 ] || [ "$code" = 255 ] || { cat "$work/progress" && fail "exit code $code"; }
   same_as_before db-1

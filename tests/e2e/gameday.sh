@@ -9,9 +9,9 @@ code=0
 "$firedrill" run "$root/experiments/silent-nic-drops.json" --json --export "$work/run" \
   >"$work/run.json" 2>"$work/progress" || code=$?
 cat "$work/progress"
-[ "$code" = 0 ] || fail "verdict $(run_json .verdict), exit code $code"
+[ "$code" = 0 ] || fail "verdict $(run_json .card.verdict), exit code $code"
 
-run=$(run_json .run)
+run=$(run_json .measures.run)
 events "$run" >"$work/events"
 has() { jq -e "select($1)" "$work/events" >/dev/null || fail "the log does not show: $2"; }
 has '.kind == "injection.active" and .data.values != {}' "a confirmed injection, read back"

@@ -4,10 +4,11 @@ source "$(dirname "$0")/lib.sh"
 
 snapshot db-1 >"$work/before-db-1"
 start_run() {
+  rm -f "$work/progress"
   "$firedrill" run "$here/short.json" --json --set duration=60s >"$work/run.json" \
     2>"$work/progress" &
   controller=$!
-  until grep -q 'INJECTED nic-ring' "$work/progress"; do
+  until grep -qs 'INJECTED nic-ring' "$work/progress"; do
     kill -0 "$controller" 2>/dev/null || { cat "$work/progress" && fail "the run ended early"; }
     sleep 0.1
   done
@@ -16,7 +17,7 @@ aborted() {
   local code=0
   wait "$controller" || code=$?
   [ "$code" = 3 ] || { cat "$work/progress" && fail "exit code $code after $1, not 3"; }
-  [ "$(run_json .verdict)" = aborted ] || fail "verdict $(run_json .verdict) after $1"
+  [ "$(run_json .card.verdict)" = aborted ] || fail "verdict $(run_json .card.verdict) after $1"
   same_as_before db-1
 }
 

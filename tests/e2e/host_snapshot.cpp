@@ -83,6 +83,9 @@ int kill_and_wait(agent::Host& host, const std::string& before, pid_t pid,
       fmt::print(stderr, "{}", state ? *state : describe(state.error()));
       return complain("the host did not come back to its snapshot");
     }
+    // Each look takes the kernel's network lock, which the undo needs: looking without a pause
+    // would measure the looking.
+    std::this_thread::sleep_for(10ms);
   }
 }
 

@@ -9,7 +9,7 @@ code=0
 [ "$code" = 1 ] || { cat "$work/progress" && fail "exit code $code, not 1 (fail)"; }
 [ "$(run_json '[.measures.intervals[] | select(.name == "TTM" and .value_us != null)] | length')" = 0 ] ||
   fail "a TTM although nobody mitigated"
-run=$(run_json .run)
+run=$(run_json .measures.run)
 ! events "$run" | grep -q '"kind":"injection.cured"' || fail "cured by nobody"
 events "$run" | grep -q '"kind":"alert.firing"' || fail "no alert fired"
 "$firedrill" report "$run"

@@ -6,8 +6,8 @@ wait_quiet
 expect_exit 2 "$firedrill" run "$root/experiments/silent-nic-drops.json" --sham --json \
   --set duration=20s
 cp "$work/out" "$work/run.json"
-[ "$(run_json .verdict)" = inconclusive ] || fail "verdict $(run_json .verdict)"
-run=$(run_json .run)
+[ "$(run_json .card.verdict)" = inconclusive ] || fail "verdict $(run_json .card.verdict)"
+run=$(run_json .measures.run)
 events "$run" >"$work/events"
 ! grep -q '"kind":"injection' "$work/events" || fail "a sham run injected something"
 ! grep -q '"kind":"alert.firing"' "$work/events" || fail "an alert fired without a fault"
