@@ -115,6 +115,8 @@ void Engine::cure_sampled(const std::string& id, const Result<rpc::Sample>& samp
                      "fault has no effect or the bounds are wrong",
                      cure.value, found->second, bounds_text(cure)),
          "/cured-by"});
+  // What our own undo of another injection brought about is nobody's cure.
+  if (injection->last_not_us <= last_own_undo_us_) return;
   Json data = event_data(request, parts_.host_name);
   data["probe"] = cure.probe;
   data["name"] = cure.value;
@@ -156,6 +158,7 @@ void Engine::try_undo(Injection& injection) {
   const InjectionState before = injection.entry.state;
   const UndoAttempt attempt =
       attempt_undo(*injection.fault, parts_.host, injection.entry, parts_.boot_id, parts_.clock);
+  if (injection.cause != UndoCause::cured) last_own_undo_us_ = to_micros(attempt.done);
   if (!attempt.clean) ++injection.failures;
   Transition outcome = undo_transition(injection.entry, attempt, injection.cause, parts_.host_name,
                                        injection.failures);

@@ -74,9 +74,8 @@ std::string progress_line(const Event& event) {
   if (kind == event_kind::step_done)
     return fmt::format("step     {} done, says {}", data.value("step", ""), data.value("who", ""));
   if (kind == event_kind::step_verified)
-    return fmt::format("step     {} verified on {}: {}", data.value("step", ""),
-                       data.value("host", ""),
-                       data.value("evidence", Json::object()).value("value", Json()).dump());
+    return fmt::format("step     {} seen by machine: {}", data.value("step", ""),
+                       data.value("evidence", ""));
   if (kind == event_kind::acknowledged) return fmt::format("ack      by {}", data.value("who", ""));
   if (kind == event_kind::halt_requested)
     return fmt::format("HALT     by {}: {}", data.value("who", ""), data.value("reason", ""));

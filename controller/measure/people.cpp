@@ -43,6 +43,14 @@ void take(StepResult& result, StepEvidence evidence, const Instant& done, const 
   result.seq = event.seq;
 }
 
+/// True when an undo of ours on that host came before, so that it may be what the machine saw.
+bool may_be_our_undo(const Instant& done, const std::string& host, const Measures& measures) {
+  return std::ranges::any_of(measures.injections, [&](const InjectionSpan& span) {
+    return span.host == host && span.ended && !span.cured && span.superseded.empty() &&
+           span.ended->earliest() <= done.latest();
+  });
+}
+
 void read_evidence(const Log& log, const Measures& measures, StepResult& result) {
   std::string word_of;
   for (const Event* event : log) {
@@ -54,6 +62,7 @@ void read_evidence(const Log& log, const Measures& measures, StepResult& result)
     const Instant done = verified ? between(not_yet, seen, event->uncertainty)
                                   : Instant{event->at, event->uncertainty, event->uncertainty};
     if (too_early(done, measures)) continue;
+    if (verified && may_be_our_undo(done, text_of(event->data, "host"), measures)) continue;
     take(result, verified ? StepEvidence::machine : StepEvidence::attested, done, *event);
     if (!verified && word_of.empty()) word_of = text_of(event->data, "who");
     if (!verified && result.detail.empty()) result.detail = text_of(event->data, "note");

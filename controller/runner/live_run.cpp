@@ -160,6 +160,7 @@ void LiveRun::on_sample(const Json& data) {
     say(event_kind::step_verified, {{"step", step->step},
                                     {"host", step->host},
                                     {"evidence", step->evidence},
+                                    {"value", step->value},
                                     {"seen_us", to_micros(step->seen)},
                                     {"last_not_us", to_micros(step->last_not)}});
     return;

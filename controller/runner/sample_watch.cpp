@@ -52,14 +52,16 @@ std::optional<StepSeen> SampleWatch::observe_step(const SampleSeen& sample) {
     const auto was_false = step_false_.find(key);
     if (was_false == step_false_.end() || step_done_[key]) return std::nullopt;
     step_done_[key] = true;
-    return StepSeen{.step = step.step,
-                    .host = step.host,
-                    .seen = sample.to,
-                    .last_not = was_false->second,
-                    .evidence = {{"probe", step.verify.probe},
-                                 {"host", step.host},
-                                 {"measure", step.verify.measure},
-                                 {"value", *value}}};
+    return StepSeen{
+        .step = step.step,
+        .host = step.host,
+        .seen = sample.to,
+        .last_not = was_false->second,
+        .evidence = fmt::format(
+            "{} = {} on {}", step.verify.measure,
+            value->is_number() ? fmt::format("{:g}", value->get<double>()) : value->dump(),
+            step.host),
+        .value = *value};
   }
   return std::nullopt;
 }

@@ -22,7 +22,8 @@ struct SampleSeen {
 struct StepSeen {
   std::string step, host;
   UtcTime seen{}, last_not{};  ///< it became true between the two
-  Json evidence;
+  std::string evidence;           ///< for people: "rx_slots = 1024 on db-1"
+  Json value;
 };
 
 struct StopSeen {

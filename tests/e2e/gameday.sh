@@ -13,13 +13,13 @@ cat "$work/progress"
 
 run=$(run_json .measures.run)
 events "$run" >"$work/events"
-has() { jq -e "select($1)" "$work/events" >/dev/null || fail "the log does not show: $2"; }
+has() { jq -es "any(.[]; $1)" "$work/events" >/dev/null || fail "the log does not show: $2"; }
 has '.kind == "injection.active" and .data.values != {}' "a confirmed injection, read back"
 has '.kind == "probe.sample" and .data.values.p99_ms > 0' "p99 samples"
 has '.kind == "alert.firing"' "an alert fired by Prometheus"
 has '.kind == "alert.notified" and .data.status == "firing"' "its delivery by Alertmanager"
 has '.kind == "step.done"' "a step that the responder reported"
-has '.kind == "step.verified" and .data.evidence.value >= 512' "the raised ring, seen by machine"
+has '.kind == "step.verified" and .data.value >= 512' "the raised ring, seen by machine"
 has '.kind == "injection.cured"' "the cure"
 has '.kind == "steady-state.checked" and .data.when == "after" and .data.met' "steady state again"
 jq -es '[.[] | select(.kind == "injection.undone")] | length == 2 and all(.data.verified)' \

@@ -296,6 +296,22 @@ TEST_F(EngineTest, ACureThatHoldsFromTheStartIsAFailedInjection) {
   EXPECT_EQ(world_.values["a"], "good");
 }
 
+TEST_F(EngineTest, WhatOurOwnUndoBroughtAboutIsNoCure) {
+  inject(request("i2", "b"));
+  world_.during_apply = [&] { measured_ = 64; };
+  inject(curable(request("i1", "a")));
+  pass(1s);
+  ASSERT_TRUE(engine_->undo({"i2"}, UndoCause::requested));
+  measured_ = 512;  // because i2 is gone
+  pass(1s);
+  EXPECT_EQ(state("i1"), InjectionState::active);
+  measured_ = 64;
+  pass(1s);
+  measured_ = 512;  // and now because somebody did something
+  pass(1s);
+  EXPECT_EQ(last("injection.undone")->data["cause"], "cured");
+}
+
 TEST_F(EngineTest, ACureIsCheckedBeforeAnythingIsTouched) {
   FaultRequest misspelt = curable(request("i1", "a"));
   misspelt.cured_by->value = "slot";

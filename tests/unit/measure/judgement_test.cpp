@@ -140,6 +140,19 @@ TEST(Steps, EvidenceFromBeforeTheFaultDoesNotCount) {
   EXPECT_EQ(step(measures, "raise-ring").outcome, StepOutcome::skipped);
 }
 
+TEST(Steps, WhatOurOwnUndoPutBackIsNobodysStep) {
+  const Measures measures = measured(with(
+      [](RunLog& log) {
+        log.add("step.verified", 60.4,
+                {{"step", "raise-ring"},
+                 {"host", "db-2"},
+                 {"seen_us", us(60.4)},
+                 {"last_not_us", us(59.9)}});
+      },
+      {.whole = 61, .raise = {}, .end = 75}));
+  EXPECT_EQ(step(measures, "raise-ring").outcome, StepOutcome::skipped);
+}
+
 TEST(Ladder, NamesWhatWasReachedInOrder) {
   const Measures measures = measured(tell({.whole = 61, .check = {}, .raise = {}, .end = 75}));
   std::string reached;
