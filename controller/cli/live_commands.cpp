@@ -157,7 +157,7 @@ void add_live_commands(CLI::App& app, Context& context) {
   CLI::App* ack = app.add_subcommand("ack", "Acknowledge the alert: a person looks into it");
   ack->add_option("alertname", options->alertname, "which alert");
   ack->add_option("--who", options->who, "who acknowledges")->capture_default_str();
-  ack->footer("Example:\n  firedrill ack TcpRetransmitsHigh --who alice\n");
+  ack->footer("Example:\n  firedrill ack HostTcpRetransmits --who alice\n");
   ack->callback([options, &context] {
     post(context, "ack", {{"who", options->who}, {"alertname", options->alertname}},
          "acknowledged");
