@@ -93,8 +93,8 @@ class Guardian {
     }
   }
 
-  /// The injections as last read, before the journal is read once more: reading and parsing it takes
-  /// longer than waking up. What was written since then is found by the reading that follows.
+  /// The injections as last read, before the journal is read once more: reading and parsing it
+  /// takes longer than waking up. What was written since then is found by the reading that follows.
   void undo_what_is_known(const StateLock* lock) {
     if (options_.pulse->journal_version.load() != seen_version_) open_.clear();
     const std::vector<Transition> outcomes = undo_all(std::exchange(open_, {}));
