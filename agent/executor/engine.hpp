@@ -110,7 +110,7 @@ class Engine {
   EngineParts parts_;
   std::deque<Injection> open_;  ///< a deque: references survive additions at the end
   std::deque<rpc::InjectionStatus> ended_;
-  std::int64_t last_own_undo_us_ = 0;  ///< end of the last undo that was no cure
+  std::int64_t last_own_undo_us_ = 0;             ///< end of the last undo that was no cure
   std::set<std::string, std::less<>> supported_;  ///< faults that this host can do
 };
 

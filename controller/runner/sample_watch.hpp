@@ -22,7 +22,7 @@ struct SampleSeen {
 struct StepSeen {
   std::string step, host;
   UtcTime seen{}, last_not{};  ///< it became true between the two
-  std::string evidence;           ///< for people: "rx_slots = 1024 on db-1"
+  std::string evidence;        ///< for people: "rx_slots = 1024 on db-1"
   Json value;
 };
 

@@ -23,8 +23,7 @@ constexpr std::array kCauses{
     Word{UndoCause::time_up, "time-up"},       Word{UndoCause::requested, "requested"},
     Word{UndoCause::halted, "halted"},         Word{UndoCause::lease_lost, "lease-lost"},
     Word{UndoCause::cured, "cured"},           Word{UndoCause::agent_stopped, "agent-stopped"},
-    Word{UndoCause::agent_died, "agent-died"},
-    Word{UndoCause::apply_failed, "apply-failed"},
+    Word{UndoCause::agent_died, "agent-died"}, Word{UndoCause::apply_failed, "apply-failed"},
 };
 
 template <class E, std::size_t N>

@@ -1,8 +1,5 @@
 // The part of a host that faults touch, as text; and how long it takes to become that text again
 // after a process was killed. Reads through the kernel room; changes nothing but by SIGKILL.
-#include <fmt/format.h>
-#include <signal.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -10,6 +7,9 @@
 #include <string>
 #include <string_view>
 #include <thread>
+
+#include <fmt/format.h>
+#include <signal.h>
 
 #include "agent/host.hpp"
 #include "agent/kernel/linux_host.hpp"
