@@ -269,7 +269,7 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
   auto measures = measure(log.events());
   if (!measures) return std::unexpected(measures.error());
   Scorecard card = score(*measures);
-  // Told last, and recomputable: measures do not read it.
+  // Told last: it repeats what the log shows, so that measuring the log again gives the same.
   [[maybe_unused]] const auto told = log.say(
       event_kind::run_verdict, {{"verdict", to_string(card.verdict)}, {"reasons", card.reasons}});
   if (auto closed = s.store->finish_run(id, utc_now(), to_string(card.verdict), to_json(card));

@@ -49,14 +49,14 @@ umount "$work/small"
 note "ok: $(tail -n 1 "$work/err")"
 
 # The port belongs to somebody else.
-python_free_port_holder() { nc -l -s 127.0.0.1 -p 7999 >/dev/null 2>&1 & holder=$!; }
-if command -v nc >/dev/null; then
-  python_free_port_holder
-  sleep 0.3
-  expect_exit 255 "$firedrill" run "$here/short.json" --listen 127.0.0.1 --port 7999
-  said "7999"
-  kill "$holder" 2>/dev/null || true
-fi
+"$firedrill" agents --listen 127.0.0.1 --port 7999 --wait 6 >/dev/null &
+holder=$!
+sleep 1
+expect_exit 255 "$firedrill" run "$here/short.json" --listen 127.0.0.1 --port 7999 -q
+said "7999"
+one_line
+note "ok: $(cat "$work/err")"
+wait "$holder"
 
 # An agent that vanishes: stopped before the run, its host is named.
 lab agents stop db-1
