@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "firedrill/fault_request.hpp"
 #include "firedrill/json.hpp"
 #include "firedrill/schema.hpp"
 
@@ -60,6 +62,23 @@ class Fault {
   [[nodiscard]] virtual Result<UndoOutcome> undo(Host& host, const Json& record) const = 0;
   /// Is the host equal to the snapshot, as far as this fault is concerned?
   [[nodiscard]] virtual Result<Verification> verify(Host& host, const Json& record) const = 0;
+
+  // What an injection does while it is active; most faults do nothing more.
+
+  /// Moves an active injection to other parameters, in place, for a `ramp`. Only parameters that
+  /// the table marks as `ramps` differ from those applied. Returns the values read back.
+  [[nodiscard]] virtual Result<Json> adjust(Host& host, const Params& params,
+                                            const Json& record) const;
+  /// How often advance() wants to be called while active; none: never.
+  [[nodiscard]] virtual std::optional<Duration> pace(const Params&) const { return std::nullopt; }
+  /// The part of the fault that is due by now: a leak's growth. A function of the host, the record
+  /// and `active`, the time since apply; so a call may be late or missing. Returns values read
+  /// back.
+  [[nodiscard]] virtual Result<Json> advance(Host& host, const Params& params, const Json& record,
+                                             Duration active) const;
+  /// Periods of on and off that the fault has by its nature (a flap); none: on until the end. Off
+  /// is undo(), on again is apply() with the same record, verified both times.
+  [[nodiscard]] virtual std::optional<Pattern> pattern(const Params&) const { return std::nullopt; }
 };
 
 /// Every fault this agent knows, in catalogue order.

@@ -84,11 +84,22 @@ class Ethtool {
 /// A crash explorer ends the process here.
 using OperationObserver = std::function<void(std::string_view operation)>;
 
+class Disks;      // agent/host_disk.hpp
+class Cgroups;    // agent/host_disk.hpp
+class Processes;  // agent/host_memory.hpp
+class Routes;     // agent/host_routes.hpp
+class Bird;       // agent/host_routes.hpp
+
 class Host {
  public:
   virtual ~Host() = default;
   [[nodiscard]] virtual Network& network() = 0;
   [[nodiscard]] virtual Ethtool& ethtool() = 0;
+  [[nodiscard]] virtual Disks& disks() = 0;
+  [[nodiscard]] virtual Cgroups& cgroups() = 0;
+  [[nodiscard]] virtual Processes& processes() = 0;
+  [[nodiscard]] virtual Routes& routes() = 0;
+  [[nodiscard]] virtual Bird& bird() = 0;
   /// Far ends of connections that no fault may impair: the controller, as the agent's live socket
   /// has it, and what the agent adds.
   [[nodiscard]] virtual std::vector<kernel::Endpoint> protected_peers() = 0;

@@ -1,5 +1,5 @@
 // The catalogue. A new fault is one line here.
-#include <algorithm>
+#include <fmt/format.h>
 
 #include "agent/fault.hpp"
 #include "agent/faults/netem.hpp"
@@ -16,6 +16,14 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
 }
 
 }  // namespace
+
+Result<Json> Fault::adjust(Host&, const Params&, const Json&) const {
+  return fail(ErrorCode::unsupported, fmt::format("'{}' cannot change while it is on", name()));
+}
+
+Result<Json> Fault::advance(Host&, const Params&, const Json&, Duration) const {
+  return fail(ErrorCode::internal, fmt::format("'{}' does not go on by itself", name()));
+}
 
 const std::vector<std::unique_ptr<Fault>>& fault_registry() {
   static const std::vector<std::unique_ptr<Fault>> registry = all_faults();

@@ -6,22 +6,36 @@
 #include <linux/netlink.h>
 #include <sys/random.h>
 
+#include "agent/kernel/linux_bird.hpp"
+#include "agent/kernel/linux_cgroups.hpp"
+#include "agent/kernel/linux_disks.hpp"
 #include "agent/kernel/linux_ethtool.hpp"
 #include "agent/kernel/linux_network.hpp"
+#include "agent/kernel/linux_processes.hpp"
+#include "agent/kernel/linux_routes.hpp"
 
 namespace firedrill::agent::kernel {
 namespace {
 
 class LinuxHost final : public Host {
  public:
-  LinuxHost(LinuxNetwork network, LinuxEthtool ethtool,
-            std::function<std::vector<Endpoint>()> protected_peers)
+  LinuxHost(LinuxNetwork network, LinuxEthtool ethtool, const LinuxHostOptions& options)
       : network_(std::move(network)),
         ethtool_(std::move(ethtool)),
-        protected_peers_(std::move(protected_peers)) {}
+        disks_(options.on_operation),
+        cgroups_(options.on_operation),
+        processes_(options.on_operation),
+        routes_(options.on_operation),
+        bird_(options.on_operation),
+        protected_peers_(options.protected_peers) {}
 
   Network& network() override { return network_; }
   Ethtool& ethtool() override { return ethtool_; }
+  Disks& disks() override { return disks_; }
+  Cgroups& cgroups() override { return cgroups_; }
+  Processes& processes() override { return processes_; }
+  Routes& routes() override { return routes_; }
+  Bird& bird() override { return bird_; }
   std::vector<Endpoint> protected_peers() override {
     return protected_peers_ ? protected_peers_() : std::vector<Endpoint>{};
   }
@@ -37,19 +51,23 @@ class LinuxHost final : public Host {
  private:
   LinuxNetwork network_;
   LinuxEthtool ethtool_;
+  LinuxDisks disks_;
+  LinuxCgroups cgroups_;
+  LinuxProcesses processes_;
+  LinuxRoutes routes_;
+  LinuxBird bird_;
   std::function<std::vector<Endpoint>()> protected_peers_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Host>> open_linux_host(LinuxHostOptions options) {
+Result<std::unique_ptr<Host>> open_linux_host(const LinuxHostOptions& options) {
   auto socket = NetlinkSocket::open(NETLINK_ROUTE);
   if (!socket) return std::unexpected(socket.error());
   auto ethtool = LinuxEthtool::open(options.on_operation);
   if (!ethtool) return std::unexpected(ethtool.error());
-  LinuxNetwork network(std::move(*socket), std::move(options.on_operation));
-  return std::make_unique<LinuxHost>(std::move(network), std::move(*ethtool),
-                                     std::move(options.protected_peers));
+  LinuxNetwork network(std::move(*socket), options.on_operation);
+  return std::make_unique<LinuxHost>(std::move(network), std::move(*ethtool), options);
 }
 
 }  // namespace firedrill::agent::kernel

@@ -15,6 +15,6 @@ struct LinuxHostOptions {
 };
 
 /// Opens the sockets. Needs no privilege; what changes something does (CAP_NET_ADMIN).
-[[nodiscard]] Result<std::unique_ptr<Host>> open_linux_host(LinuxHostOptions options);
+[[nodiscard]] Result<std::unique_ptr<Host>> open_linux_host(const LinuxHostOptions& options);
 
 }  // namespace firedrill::agent::kernel

@@ -47,6 +47,21 @@ struct CureCondition {
   Duration interval{200'000};  ///< 100ms .. 60s
 };
 
+/// On for `on`, off for `off`, on again …, from the instant of applying to the end. 100ms .. 24h.
+struct Pattern {
+  Duration on{};
+  Duration off{};
+};
+
+/// A numeric parameter that moves in equal steps from `from` to the value in the parameters, which
+/// it reaches after `over` and keeps.
+struct Ramp {
+  std::string parameter;
+  std::string from;  ///< as a person writes it, with its unit
+  Duration over{};
+  int steps = 10;  ///< 1 .. 1000
+};
+
 /// One fault on one host.
 struct FaultRequest {
   std::string id;                 ///< unique on the host, [A-Za-z0-9._-]{1,64}
@@ -56,6 +71,8 @@ struct FaultRequest {
   Duration duration{};            ///< from apply to undo, by the agent's monotonic clock
   std::optional<Duration> lease;  ///< undo when the controller is silent this long; none locally
   std::optional<CureCondition> cured_by;
+  std::optional<Pattern> pattern;
+  std::optional<Ramp> ramp;
 };
 
 [[nodiscard]] Json to_json(const CureCondition& cure);

@@ -25,7 +25,8 @@ struct ParamSpec {
   std::span<const std::string_view> choices;  ///< for ParamType::choice
   std::string_view default_text;              ///< as a person would write it, or empty
   std::string_view help;
-  bool list = false;  ///< an array of this type; a single value is accepted too
+  bool list = false;   ///< an array of this type; a single value is accepted too
+  bool ramps = false;  ///< a `ramp` may move it while the fault is on
 };
 
 /// ParamSpec that owns its text: what a controller rebuilds from an agent's description.
@@ -39,6 +40,7 @@ struct OwnedParamSpec {
   std::string default_text;
   std::string help;
   bool list = false;
+  bool ramps = false;
 };
 
 /// Validated parameters, defaults filled in, held in canonical units.

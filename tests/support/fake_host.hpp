@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "agent/host.hpp"
+#include "tests/support/fake_disk.hpp"
+#include "tests/support/fake_memory.hpp"
+#include "tests/support/fake_routes.hpp"
 
 namespace firedrill::agent::test {
 
@@ -90,15 +93,28 @@ class FakeHost final : public Host {
   FakeHost();
   Network& network() override { return network_; }
   Ethtool& ethtool() override { return ethtool_; }
+  Disks& disks() override { return fake_disks; }
+  Cgroups& cgroups() override { return fake_cgroups; }
+  Processes& processes() override { return fake_processes; }
+  Routes& routes() override { return fake_routes; }
+  Bird& bird() override { return fake_bird; }
   std::vector<kernel::Endpoint> protected_peers() override { return peers; }
   std::uint32_t fresh_token() override { return ++last_token_; }
 
-  [[nodiscard]] std::string state() const { return kernel.state(); }
+  [[nodiscard]] std::string state() const {
+    return kernel.state() + fake_disks.state() + fake_cgroups.state() + fake_processes.state() +
+           fake_routes.state() + fake_bird.state();
+  }
   /// The `number`-th operation from now on fails; `after`: it takes effect all the same.
   void fail_call(int number, bool after = false);
   void heal() { kernel.fail_at = INT_MAX; }
 
   FakeKernel kernel;
+  FakeDisks fake_disks{kernel};
+  FakeCgroups fake_cgroups{kernel};
+  FakeProcesses fake_processes{kernel};
+  FakeRoutes fake_routes{kernel};
+  FakeBird fake_bird{kernel};
   std::vector<kernel::Endpoint> peers;
 
  private:

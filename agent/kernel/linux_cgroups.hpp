@@ -1,0 +1,20 @@
+// Cgroups of agent/host_disk.hpp on the kernel that this process runs on.
+#pragma once
+
+#include "agent/host_disk.hpp"
+
+namespace firedrill::agent::kernel {
+
+class LinuxCgroups final : public Cgroups {
+ public:
+  explicit LinuxCgroups(OperationObserver observer) : observer_(std::move(observer)) {}
+
+ private:
+  void announce(std::string_view operation) const {
+    if (observer_) observer_(operation);
+  }
+
+  OperationObserver observer_;
+};
+
+}  // namespace firedrill::agent::kernel
