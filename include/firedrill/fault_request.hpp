@@ -71,8 +71,8 @@ struct FaultRequest {
   Duration duration{};            ///< from apply to undo, by the agent's monotonic clock
   std::optional<Duration> lease;  ///< undo when the controller is silent this long; none locally
   std::optional<CureCondition> cured_by;
-  std::optional<Pattern> pattern;
-  std::optional<Ramp> ramp;
+  std::optional<Pattern> pattern{};
+  std::optional<Ramp> ramp{};
 };
 
 [[nodiscard]] Json to_json(const CureCondition& cure);
