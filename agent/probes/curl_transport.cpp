@@ -4,28 +4,27 @@
 #include <array>
 #include <cerrno>
 
-#include <curl/curl.h>
 #include <fmt/core.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agent/probes/curl_library.hpp"
+
 namespace firedrill::agent {
 namespace {
 
+/// Of a transport that exists, because prepare() has asked for it.
+const CurlLibrary& curl() { return *curl_library(); }
+
 struct EasyDeleter {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
 };
 struct MultiDeleter {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { curl().multi_cleanup(multi); }
 };
 struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
-
-bool curl_ready() {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return ready;
-}
 
 /// One slot's handle; made when first needed.
 struct Slot {
@@ -52,7 +51,7 @@ class CurlTransport final : public Transport {
   void abandon(std::size_t slot) override;
   void work(Instant until) override;
   [[nodiscard]] std::optional<Ended> next_ended() override;
-  void wake() noexcept override { curl_multi_wakeup(multi_.get()); }
+  void wake() noexcept override { curl().multi_wakeup(multi_.get()); }
 
  private:
   [[nodiscard]] Result<void> configure(Slot& slot);
@@ -69,18 +68,18 @@ class CurlTransport final : public Transport {
 
 CurlTransport::~CurlTransport() {
   for (Slot& slot : slots_)
-    if (slot.easy) curl_multi_remove_handle(multi_.get(), slot.easy.get());
+    if (slot.easy) curl().multi_remove_handle(multi_.get(), slot.easy.get());
   if (timer_ >= 0) ::close(timer_);
 }
 
 Result<void> CurlTransport::prepare() {
-  if (!curl_ready()) return fail(ErrorCode::internal, "libcurl does not start");
-  multi_.reset(curl_multi_init());
+  if (const auto& loaded = curl_library(); !loaded) return std::unexpected(loaded.error());
+  multi_.reset(curl().multi_init());
   // "Expect: 100-continue" would add a round trip to each write.
-  json_headers_.reset(curl_slist_append(nullptr, "Content-Type: application/json"));
-  if (json_headers_) curl_slist_append(json_headers_.get(), "Expect:");
+  json_headers_.reset(curl().slist_append(nullptr, "Content-Type: application/json"));
+  if (json_headers_) curl().slist_append(json_headers_.get(), "Expect:");
   if (!multi_ || !json_headers_) return fail(ErrorCode::internal, "libcurl gives no handle");
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(kMaxInFlight));
+  curl().multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(kMaxInFlight));
   timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (timer_ < 0) return fail_errno(errno, "timerfd_create");
   return {};
@@ -89,10 +88,10 @@ Result<void> CurlTransport::prepare() {
 Result<void> CurlTransport::configure(Slot& slot) {
   CURL* easy = slot.easy.get();
   const HttpRequest& request = slot.request;
-  curl_easy_reset(easy);
-  CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl().easy_reset(easy);
+  CURLcode rc = curl().easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   const auto set = [&](CURLoption option, auto value) {
-    if (rc == CURLE_OK) rc = curl_easy_setopt(easy, option, value);
+    if (rc == CURLE_OK) rc = curl().easy_setopt(easy, option, value);
   };
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_PROXY, "");
@@ -121,47 +120,48 @@ Result<void> CurlTransport::configure(Slot& slot) {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
   if (rc == CURLE_OK) return {};
-  return fail(ErrorCode::invalid_input, fmt::format("{}: {}", request.url, curl_easy_strerror(rc)));
+  return fail(ErrorCode::invalid_input,
+              fmt::format("{}: {}", request.url, curl().easy_strerror(rc)));
 }
 
 Result<void> CurlTransport::begin(std::size_t index) {
   Slot& slot = slots_.at(index);
-  if (!slot.easy) slot.easy.reset(curl_easy_init());
+  if (!slot.easy) slot.easy.reset(curl().easy_init());
   if (!slot.easy) return fail(ErrorCode::internal, "curl_easy_init");
   slot.request = operation_.next();
   slot.body.clear();
   slot.keep_body = operation_.keep_body;
   slot.error[0] = '\0';
   if (auto configured = configure(slot); !configured) return configured;
-  curl_easy_setopt(slot.easy.get(), CURLOPT_PRIVATE, reinterpret_cast<char*>(index));
-  if (curl_multi_add_handle(multi_.get(), slot.easy.get()) != CURLM_OK)
+  curl().easy_setopt(slot.easy.get(), CURLOPT_PRIVATE, reinterpret_cast<char*>(index));
+  if (curl().multi_add_handle(multi_.get(), slot.easy.get()) != CURLM_OK)
     return fail(ErrorCode::internal, "curl_multi_add_handle");
   return {};
 }
 
 void CurlTransport::abandon(std::size_t index) {
   // Its connection is in an unknown state; removing the handle closes it.
-  curl_multi_remove_handle(multi_.get(), slots_.at(index).easy.get());
+  curl().multi_remove_handle(multi_.get(), slots_.at(index).easy.get());
 }
 
 void CurlTransport::perform() {
   int running = 0;
-  curl_multi_perform(multi_.get(), &running);
+  curl().multi_perform(multi_.get(), &running);
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+  while (const CURLMsg* message = curl().multi_info_read(multi_.get(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     CURL* easy = message->easy_handle;
     const CURLcode outcome = message->data.result;
     char* index = nullptr;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &index);
+    curl().easy_getinfo(easy, CURLINFO_PRIVATE, &index);
     const auto number = reinterpret_cast<std::size_t>(index);
     const Slot& slot = slots_.at(number);
     long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(multi_.get(), easy);
+    curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl().multi_remove_handle(multi_.get(), easy);
     std::string error;
     if (outcome != CURLE_OK)
-      error = slot.error[0] != '\0' ? slot.error : curl_easy_strerror(outcome);
+      error = slot.error[0] != '\0' ? slot.error : curl().easy_strerror(outcome);
     else if (operation_.judge) error = operation_.judge(status, slot.body);
     ended_.push_back({number, std::move(error)});
   }
@@ -184,7 +184,7 @@ void CurlTransport::work(Instant until) {
   if (!ended_.empty()) return;
   arm(until);
   curl_waitfd timer{.fd = timer_, .events = CURL_WAIT_POLLIN, .revents = 0};
-  curl_multi_poll(multi_.get(), &timer, 1, 1000, nullptr);
+  curl().multi_poll(multi_.get(), &timer, 1, 1000, nullptr);
   perform();
 }
 

@@ -112,6 +112,32 @@ std::string work_done(Host& host) {
   return out;
 }
 
+/// Where the time of the last round in process went: milliseconds from each operation's beginning
+/// to the next one's, in order.
+class Stopwatch {
+ public:
+  void restart() {
+    steps_.clear();
+    mark("reading");
+  }
+  void mark(std::string_view operation) {
+    steps_.emplace_back(operation, std::chrono::steady_clock::now());
+  }
+  [[nodiscard]] Json steps() {
+    mark("end");
+    Json out = Json::array();
+    for (std::size_t i = 0; i + 1 < steps_.size(); ++i) {
+      const std::chrono::duration<double, std::milli> took =
+          steps_[i + 1].second - steps_[i].second;
+      out.push_back({{"operation", steps_[i].first}, {"ms", took.count()}});
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::chrono::steady_clock::time_point>> steps_;
+};
+
 /// One way to build and remove; `sample` collects what both together took.
 struct Way {
   std::function<void()> build;
@@ -142,7 +168,10 @@ int bench(int rounds) {
     fmt::print(stderr, "netem_bench: needs root\n");
     return kCannotRun;
   }
-  auto host = kernel::open_linux_host({});
+  Stopwatch watch;
+  auto host = kernel::open_linux_host(
+      {.protected_peers = {},
+       .on_operation = [&watch](std::string_view name) { watch.mark(name); }});
   if (!host) die(describe(host.error()));
   const Fault& netem = *find_fault("netem");
   if (const Support support = netem.probe_support(**host); !support.supported) {
@@ -159,14 +188,20 @@ int bench(int rounds) {
                                       "");
   if (!params) die(describe(params.error()));
   Json record;
+  Json building;
+  Json removing;
   const auto build_lane = [&] {
+    watch.restart();
     const auto captured = netem.capture(**host, *params);
     if (!captured) die(describe(captured.error()));
     record = *captured;
     if (const auto on = netem.apply(**host, *params, record); !on) die(describe(on.error()));
+    building = watch.steps();
   };
   const auto remove_lane = [&] {
+    watch.restart();
     if (const auto off = netem.undo(**host, record); !off) die(describe(off.error()));
+    removing = watch.steps();
   };
   Way in_process{build_lane, remove_lane, {}};
   Way commands{build_by_commands, remove_by_commands, {}};
@@ -184,7 +219,9 @@ int bench(int rounds) {
                     {"commands_ratio", commands.median() / lane},
                     {"batch_commands", 4},
                     {"batch_p50_ms", batch.median()},
-                    {"batch_ratio", batch.median() / lane}};
+                    {"batch_ratio", batch.median() / lane},
+                    {"last_build", building},
+                    {"last_removal", removing}};
   fmt::print("{}\n", result.dump(2));
   return 0;
 }
