@@ -29,6 +29,11 @@ void add_common(CLI::App& command, Common& common);
 int report(const Error& error);
 /// "key=value …" as parameters; a key given twice becomes a list.
 [[nodiscard]] Result<Json> parse_params(const std::vector<std::string>& words);
+/// "on=10s,off=20s"
+[[nodiscard]] Result<Pattern> pattern_of(const std::string& words);
+/// "loss=0%..5%/60s" or "loss=0%..5%/60s/20": the parameter, from where to where, over how long,
+/// and in how many steps. What it ends at becomes the parameter's value in `params`.
+[[nodiscard]] Result<Ramp> ramp_of(const std::string& words, Json& params);
 /// One line per injection, or JSON.
 void print(const std::vector<rpc::InjectionStatus>& statuses, bool json);
 /// The statuses in an answer to undo or list.

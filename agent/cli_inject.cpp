@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   Common common;
-  std::string fault, duration, id;
+  std::string fault, duration, id, pattern, ramp;
   std::vector<std::string> words;
   bool detach = false;
   bool wait = false;
@@ -50,7 +50,7 @@ bool is_over(InjectionState state) {
 }
 
 Result<FaultRequest> request_of(const Options& options) {
-  const auto params = parse_params(options.words);
+  auto params = parse_params(options.words);
   if (!params) return std::unexpected(params.error());
   const auto duration = parse_duration(options.duration);
   if (!duration) return std::unexpected(duration.error());
@@ -64,6 +64,16 @@ Result<FaultRequest> request_of(const Options& options) {
   }
   request.run = "local";
   request.fault = options.fault;
+  if (!options.pattern.empty()) {
+    const auto pattern = pattern_of(options.pattern);
+    if (!pattern) return std::unexpected(pattern.error());
+    request.pattern = *pattern;
+  }
+  if (!options.ramp.empty()) {
+    auto ramp = ramp_of(options.ramp, *params);
+    if (!ramp) return std::unexpected(ramp.error());
+    request.ramp = std::move(*ramp);
+  }
   request.params = *params;
   request.duration = *duration;
   return request;
@@ -225,12 +235,18 @@ void add_inject(CLI::App& app, int& exit_code) {
   cmd->add_option("fault", options->fault, "its name; see `faults`")->required();
   cmd->add_option("params", options->words, "key=value; see `faults NAME`");
   cmd->add_option("--duration", options->duration, "undo after this long, e.g. 30s")->required();
+  cmd->add_option("--pattern", options->pattern, "on and off by turns: on=10s,off=20s");
+  cmd->add_option("--ramp", options->ramp,
+                  "a parameter that moves: loss=0%..5%/60s, in 10 steps, or loss=0%..5%/60s/20");
   CLI::Option* wait = cmd->add_flag("--wait", options->wait, "stay until it is over (the default)");
   cmd->add_flag("--detach", options->detach, "return once it is on")->excludes(wait);
   cmd->add_option("--id", options->id, "name it; a random one by default");
   add_common(*cmd, options->common);
   cmd->footer(
-      "Example: firedrill-agent inject netem device=eth0 delay=200ms --duration 30s\n"
+      "Examples: firedrill-agent inject netem device=eth0 delay=200ms --duration 30s\n"
+      "          firedrill-agent inject netem device=eth0 --ramp loss=0%..5%/60s --duration 2m\n"
+      "          firedrill-agent inject netem device=eth0 loss=100% --pattern on=10s,off=20s "
+      "--duration 5m\n"
       "Ctrl-C undoes it at once.");
   cmd->callback([options, &exit_code] { exit_code = inject(*options); });
 }

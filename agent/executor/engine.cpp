@@ -89,6 +89,7 @@ Result<Engine::Injection> Engine::validate(const FaultRequest& request) const {
   if (!resources) return std::unexpected(resources.error());
   out.entry.resources = *resources;
   if (auto free = check_resources(*resources); !free) return std::unexpected(free.error());
+  if (auto planned = plan_course(out); !planned) return std::unexpected(planned.error());
   return out;
 }
 
@@ -108,6 +109,8 @@ Result<Json> Engine::prepare(const FaultRequest& request) {
     [[maybe_unused]] const Result<void> compacted = parts_.journal.compact_if_worthwhile();
   }
   JournalEntry& entry = injection->entry;
+  if (request.ramp)
+    (*captured)["ramp"] = ramp_member(*request.ramp, injection->ramp_start, injection->params);
   entry.record = std::move(*captured);
   entry.boot_id = parts_.boot_id;
   entry.at = now().utc;
@@ -224,6 +227,8 @@ rpc::InjectionStatus Engine::status(const Injection& injection) const {
   }
   if (entry.state == InjectionState::undone)
     out.detail = injection.failure.empty() ? to_string(injection.cause) : injection.failure;
+  if (entry.state == InjectionState::active && !injection.schedule.on)
+    out.detail = "in an off period of its pattern";
   if (entry.state == InjectionState::prepared) out.remaining_us = entry.request.duration.count();
   if (entry.state == InjectionState::active)
     out.remaining_us = std::max(Duration{}, injection.schedule.deadline - now().boot).count();

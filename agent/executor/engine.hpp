@@ -75,13 +75,21 @@ class Engine {
   struct Injection {
     JournalEntry entry;
     const Fault* fault = nullptr;  ///< null: this program does not know it
-    Params params;                 ///< only while prepared
+    Params params;                 ///< those a ramp ends at; empty after recovery
+    Params ramp_start;             ///< only with a ramp
     Schedule schedule;
     UndoCause cause = UndoCause::requested;
     int failures = 0;
     std::string failure;        ///< why it failed, for status()
     bool seen_outside = false;  ///< the cure's value was outside its bounds at least once
     std::int64_t last_not_us = 0;
+    std::int64_t others_undo_us = 0;          ///< when our undo of another injection last ended
+    std::int64_t on_since_us = 0;             ///< since when it is on: applied, or applied again
+    std::optional<rpc::Sample> first_inside;  ///< of this on period, in which none was outside
+    int inside_samples = 0;
+    Duration applied{};  ///< CLOCK_BOOTTIME of on_since_us
+    Duration told{};     ///< CLOCK_BOOTTIME of the last event with values
+    Json told_values;
   };
 
   [[nodiscard]] Instants now() const;
@@ -98,6 +106,22 @@ class Engine {
   void activate(Injection& injection, UtcTime started, Json values);
   void fail_injection(Injection& injection, std::string_view stage, const Error& error);
   void begin_undo(Injection& injection, UndoCause cause);
+  // engine_course.cpp
+  [[nodiscard]] Result<void> plan_course(Injection& injection) const;
+  [[nodiscard]] Params params_now(const Injection& injection) const;
+  void begin_on_period(Injection& injection, const Instants& applied, const Json& values);
+  [[nodiscard]] Json course_data(const Injection& injection, UtcTime started, UtcTime done) const;
+  void pause(Injection& injection);
+  void resume(Injection& injection);
+  void cannot_go_on(Injection& injection, std::string_view stage, const Error& error);
+  void adjust(Injection& injection);
+  void advance(Injection& injection);
+  // engine_cure.cpp
+  [[nodiscard]] bool may_still_worsen(const Injection& injection) const;
+  void note_own_undo(const Injection& undone, UtcTime at);
+  [[nodiscard]] bool cured_all_period(const Injection& injection) const;
+  void declare_cured(Injection& injection, const rpc::Sample& sample);
+  // engine_acts.cpp again
   void try_undo(Injection& injection);
   void undo_in_order(std::vector<Injection*> injections);
   void drop(Injection& injection, std::string_view stage, const Error& error);
@@ -110,7 +134,6 @@ class Engine {
   EngineParts parts_;
   std::deque<Injection> open_;  ///< a deque: references survive additions at the end
   std::deque<rpc::InjectionStatus> ended_;
-  std::int64_t last_own_undo_us_ = 0;             ///< end of the last undo that was no cure
   std::set<std::string, std::less<>> supported_;  ///< faults that this host can do
 };
 

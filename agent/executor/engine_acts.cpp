@@ -1,38 +1,17 @@
-// What an injection does as time passes: apply, activate, cure, undo, retry; and recovery.
+// What an injection does as time passes: apply, activate, undo, retry; and recovery. Its course
+// while it is active is in engine_course.cpp, its cure in engine_cure.cpp.
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "agent/executor/engine.hpp"
+#include "agent/executor/operation_mark.hpp"
 #include "firedrill/event.hpp"
 
 namespace firedrill::agent {
 namespace {
 
 constexpr std::size_t kRememberedEnds = 64;
-
-/// Marks in the pulse that a call into a fault is running, and since when.
-class OperationMark {
- public:
-  OperationMark(Pulse& pulse, const Clock& clock) : pulse_(pulse) {
-    pulse_.operation_since_us.store(clock.boottime().count());
-  }
-  OperationMark(const OperationMark&) = delete;
-  OperationMark& operator=(const OperationMark&) = delete;
-  ~OperationMark() { pulse_.operation_since_us.store(0); }
-
- private:
-  Pulse& pulse_;
-};
-
-bool within(const CureCondition& cure, double value) {
-  return (!cure.min || value >= *cure.min) && (!cure.max || value <= *cure.max);
-}
-
-std::string bounds_text(const CureCondition& cure) {
-  return fmt::format("{} to {}", cure.min ? fmt::format("{}", *cure.min) : "-inf",
-                     cure.max ? fmt::format("{}", *cure.max) : "inf");
-}
 
 }  // namespace
 
@@ -68,8 +47,9 @@ void Engine::apply(Injection& injection) {
     return drop(injection, "journal", written.error());
   for (const Injection& each : open_)
     entry.apply_order = std::max(entry.apply_order, each.entry.apply_order + 1);
-  auto values = guarded(
-      "apply", [&] { return injection.fault->apply(parts_.host, injection.params, entry.record); });
+  auto values = guarded("apply", [&] {
+    return injection.fault->apply(parts_.host, params_now(injection), entry.record);
+  });
   if (!values) return fail_injection(injection, "apply", values.error());
   activate(injection, started.utc, std::move(*values));
 }
@@ -78,11 +58,16 @@ void Engine::activate(Injection& injection, UtcTime started, Json values) {
   const FaultRequest& request = injection.entry.request;
   const Instants done = now();
   injection.schedule.deadline = done.boot + request.duration;
+  injection.schedule.active_since = done.boot;
+  begin_on_period(injection, done, values);
   Transition active = transition_of(injection, InjectionState::active);
   active.data = event_data(request, parts_.host_name);
   active.data["started_us"] = to_micros(started);
   active.data["done_us"] = to_micros(done.utc);
   active.data["values"] = std::move(values);
+  if (const auto& pattern = injection.schedule.course.pattern)
+    active.data["pattern"] = to_json(*pattern);
+  if (request.ramp) active.data["ramp"] = to_json(*request.ramp);
   // What undo needs is on the disk since `applying`, so a failure here costs only the word.
   [[maybe_unused]] const Result<void> written = record(injection, active, Durability::written);
   if (request.cured_by) {
@@ -92,39 +77,6 @@ void Engine::activate(Injection& injection, UtcTime started, Json values) {
     if (injection.entry.state != InjectionState::active) return;  // it held already: failed
   }
   emit(event_kind::injection_active, request.run, done.utc, active.data);
-}
-
-void Engine::cure_sampled(const std::string& id, const Result<rpc::Sample>& sample) {
-  Injection* injection = find(id);
-  if (injection == nullptr || injection->entry.state != InjectionState::active) return;
-  const FaultRequest& request = injection->entry.request;
-  const CureCondition& cure = *request.cured_by;
-  injection->schedule.next_poll = now().boot + cure.interval;
-  const auto found = sample ? sample->values.find(cure.value) : decltype(sample->values.end()){};
-  if (!sample || found == sample->values.end()) return;  // not measured: neither in nor out
-  if (!within(cure, found->second)) {
-    injection->seen_outside = true;
-    injection->last_not_us = sample->from_us;
-    return;
-  }
-  if (!injection->seen_outside)
-    return fail_injection(
-        *injection, "cure",
-        {ErrorCode::invalid_input, 0,
-         fmt::format("the cure holds while the fault is on: '{}' is {}, within {}; either the "
-                     "fault has no effect or the bounds are wrong",
-                     cure.value, found->second, bounds_text(cure)),
-         "/cured-by"});
-  // What our own undo of another injection brought about is nobody's cure.
-  if (injection->last_not_us <= last_own_undo_us_) return;
-  Json data = event_data(request, parts_.host_name);
-  data["probe"] = cure.probe;
-  data["name"] = cure.value;
-  data["value"] = found->second;
-  data["seen_us"] = sample->to_us;
-  data["last_not_us"] = injection->last_not_us;
-  emit(event_kind::injection_cured, request.run, from_micros(sample->to_us), std::move(data));
-  begin_undo(*injection, UndoCause::cured);
 }
 
 void Engine::fail_injection(Injection& injection, std::string_view stage, const Error& error) {
@@ -158,7 +110,7 @@ void Engine::try_undo(Injection& injection) {
   const InjectionState before = injection.entry.state;
   const UndoAttempt attempt =
       attempt_undo(*injection.fault, parts_.host, injection.entry, parts_.boot_id, parts_.clock);
-  if (injection.cause != UndoCause::cured) last_own_undo_us_ = to_micros(attempt.done);
+  if (injection.cause != UndoCause::cured) note_own_undo(injection, attempt.done);
   if (!attempt.clean) ++injection.failures;
   Transition outcome = undo_transition(injection.entry, attempt, injection.cause, parts_.host_name,
                                        injection.failures);
@@ -218,6 +170,18 @@ bool Engine::act(Injection& injection, const Decision& decision) {
     case Act::poll_cure:
       injection.schedule.next_poll.reset();
       parts_.request_sample(request.id, *request.cured_by);
+      return true;
+    case Act::pause:
+      pause(injection);
+      return true;
+    case Act::resume:
+      resume(injection);
+      return true;
+    case Act::adjust:
+      adjust(injection);
+      return true;
+    case Act::advance:
+      advance(injection);
       return true;
     case Act::begin_undo:
     case Act::undo_again:

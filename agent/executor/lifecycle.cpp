@@ -27,6 +27,15 @@ Decision decide_active(const Schedule& schedule, const Instants& now) {
     if (now.boot >= *schedule.lease_until) return {Act::begin_undo, UndoCause::lease_lost};
     due = std::min(due, *schedule.lease_until);
   }
+  const CourseMoment moment = moment_of(schedule.course, now.boot - schedule.active_since);
+  if (moment.on != schedule.on) return {moment.on ? Act::resume : Act::pause};
+  if (moment.step != schedule.step) return {Act::adjust};
+  if (moment.next != Duration::max()) due = std::min(due, schedule.active_since + moment.next);
+  if (!schedule.on) return wait_until(due);  // nothing goes on, and nothing can be cured
+  if (schedule.next_advance) {
+    if (now.boot >= *schedule.next_advance) return {Act::advance};
+    due = std::min(due, *schedule.next_advance);
+  }
   if (schedule.next_poll) {
     if (now.boot >= *schedule.next_poll) return {Act::poll_cure};
     due = std::min(due, *schedule.next_poll);

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "agent/executor/course.hpp"
 #include "firedrill/fault_request.hpp"
 #include "firedrill/units.hpp"
 
@@ -29,6 +30,11 @@ struct Schedule {
   std::optional<Duration> lease_until;
   std::optional<Duration> next_poll;  ///< of its cure; absent while a sample is under way
   Duration next_undo{};               ///< when undoing or dirty
+  Course course;
+  Duration active_since{};  ///< from where the course counts
+  bool on = true;           ///< false in an off period, when undo has been verified
+  int step = 0;             ///< of the ramp, as the fault has it or will be applied with
+  std::optional<Duration> next_advance;  ///< absent when the fault does not go on by itself
 };
 
 enum class Act : std::uint8_t {
@@ -38,6 +44,10 @@ enum class Act : std::uint8_t {
   lost_before,  ///< committed, but the lease ran out before the instant came
   apply,
   poll_cure,
+  pause,    ///< an off period begins
+  resume,   ///< an on period begins
+  adjust,   ///< a step of the ramp is due
+  advance,  ///< the fault goes on by itself
   begin_undo,
   undo_again,
 };

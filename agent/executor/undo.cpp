@@ -18,7 +18,7 @@ std::string_view to_text(UndoOutcome outcome) {
     case UndoOutcome::already_gone:
       return kAlreadyGone;
     case UndoOutcome::superseded:
-      return "superseded";
+      return kSuperseded;
   }
   return "restored";
 }

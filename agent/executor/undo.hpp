@@ -12,6 +12,8 @@
 
 namespace firedrill::agent {
 
+inline constexpr std::string_view kSuperseded = "superseded";
+
 struct UndoAttempt {
   bool clean = false;        ///< undone, and read back to be so
   bool call_failed = false;  ///< undo or verify could not be carried out; may pass by itself

@@ -146,9 +146,8 @@ Result<IfIndex> build_ifb(Host& host, const Lane& lane, Side side, const kernel:
   return ifb;
 }
 
-/// What the kernel kept, or an error when that is not what was asked.
-Result<void> check_kept(Network& network, const Lane& lane, const LaneTraffic& traffic, IfIndex ifb,
-                        std::size_t filters, const kernel::NetemSpec& spec) {
+/// Is netem in the ifb as it was asked for?
+Result<void> check_netem_kept(Network& network, IfIndex ifb, const kernel::NetemSpec& spec) {
   const auto link = find_link(network, ifb);
   if (!link) return std::unexpected(link.error());
   const auto qdiscs = network.qdiscs(ifb);
@@ -161,6 +160,13 @@ Result<void> check_kept(Network& network, const Lane& lane, const LaneTraffic& t
   if (*kept != spec)
     return fail(ErrorCode::unsupported, fmt::format("asked netem for '{}', the kernel kept '{}'",
                                                     to_string(spec), to_string(*kept)));
+  return {};
+}
+
+/// What the kernel kept, or an error when that is not what was asked.
+Result<void> check_kept(Network& network, const Lane& lane, const LaneTraffic& traffic, IfIndex ifb,
+                        std::size_t filters, const kernel::NetemSpec& spec) {
+  if (auto kept = check_netem_kept(network, ifb, spec); !kept) return kept;
   const auto now = network.filters(lane.index, traffic.side);
   if (!now) return std::unexpected(now.error());
   const auto ours = std::ranges::count_if(*now, [&lane](const Filter& filter) {
@@ -270,6 +276,30 @@ Result<Json> build_lane(Host& host, const Lane& lane, const kernel::NetemSpec& s
               {"redirects", redirects},
               {"exemptions", exemptions},
               {"host_filters_ahead", ahead}};
+}
+
+Result<Json> change_lane(Host& host, const Lane& lane, const kernel::NetemSpec& spec) {
+  Network& network = host.network();
+  const auto where = network.namespace_id();
+  if (!where) return std::unexpected(where.error());
+  const auto links = network.links();
+  if (!links) return std::unexpected(links.error());
+  for (const Side side : lane.sides) {
+    const auto ifb = std::ranges::find_if(*links, [&](const kernel::Link& link) {
+      return is_lane_ifb(link, lane.token, lane_role(side));
+    });
+    if (*where != lane.where || ifb == links->end())
+      return fail(ErrorCode::conflict,
+                  fmt::format("the lane on '{}' is not there any more", lane.device));
+    if (auto changed = network.change_netem(ifb->index, kLaneHandle, spec); !changed)
+      return std::unexpected(changed.error());
+    if (auto kept = check_netem_kept(network, ifb->index, spec); !kept)
+      return std::unexpected(kept.error());
+  }
+  return Json{{"device", lane.device},
+              {"ifindex", lane.index.value},
+              {"lane", fmt::format("{:08x}", lane.token)},
+              {"netem", to_string(spec)}};
 }
 
 Json to_json(const Lane& lane) {

@@ -64,6 +64,12 @@ struct LaneTraffic {
 [[nodiscard]] Result<Json> build_lane(Host& host, const Lane& lane, const kernel::NetemSpec& spec,
                                       const std::vector<LaneTraffic>& traffic);
 
+/// Changes what happens in the lane that is there, in place: packets in it keep the times they were
+/// given, and none is lost by the change. Returns what was read back.
+/// @errors conflict     the lane is not there any more: somebody removed it
+///         unsupported  the kernel kept other netem settings than asked
+[[nodiscard]] Result<Json> change_lane(Host& host, const Lane& lane, const kernel::NetemSpec& spec);
+
 /// Removes it: redirects first (a redirect without its ifb is a black hole), then exemptions; lets
 /// packets under way out; then the ifbs, and clsact when nobody needs it. Idempotent.
 [[nodiscard]] Result<UndoOutcome> remove_lane(Host& host, const Lane& lane);

@@ -52,6 +52,8 @@ Support Netem::probe_support(Host& host) const { return probe_lane_support(host)
 
 Result<void> Netem::check(const Params& params) const { return check_netem(params); }
 
+Result<void> Netem::check_step(const Params& params) const { return check_netem_rules(params); }
+
 std::vector<std::string> Netem::exclusive_resources(const Params&) const { return {}; }
 
 Result<Json> Netem::capture(Host& host, const Params& params) const {
@@ -70,9 +72,17 @@ Result<Json> Netem::apply(Host& host, const Params& params, const Json& record) 
   return build_lane(host, *lane, netem_spec(params), *traffic);
 }
 
-Result<UndoOutcome> Netem::undo(Host& host, const Json& record) const {
+Result<Json> Netem::adjust(Host& host, const Params& params, const Json& record) const {
   const auto lane = parse_lane(record);
   if (!lane) return std::unexpected(lane.error());
+  return change_lane(host, *lane, netem_spec(params));
+}
+
+Result<UndoOutcome> Netem::undo(Host& host, const Json& record) const {
+  auto lane = parse_lane(record);
+  if (!lane) return std::unexpected(lane.error());
+  // A ramp may have started from a longer delay; an empty lane is not waited for.
+  if (record.contains("ramp")) lane->drain = kLongestDrain;
   return remove_lane(host, *lane);
 }
 

@@ -43,6 +43,11 @@ ParamSpec duration(std::string_view name, double max, std::string_view help) {
           .help = help};
 }
 
+ParamSpec ramping(ParamSpec spec) {
+  spec.ramps = true;
+  return spec;
+}
+
 ParamSpec list(std::string_view name, ParamType type, double max, std::string_view help) {
   return {.name = name,
           .type = type,
@@ -216,19 +221,20 @@ std::span<const ParamSpec> netem_schema() {
       choice("protocol", kProtocols, {}, "only this protocol"),
       list("destination-port", ParamType::integer, 65535, "only to these ports; never fragments"),
       list("source-port", ParamType::integer, 65535, "only from these ports; never fragments"),
-      ratio("loss", "share of packets dropped (of a TCP sender's batches up to 64 KiB, as one)"),
+      ramping(ratio("loss",
+                    "share of packets dropped (of a TCP sender's batches up to 64 KiB, as one)")),
       ratio("loss-correlation", "how much a packet's fate follows the one before"),
       choice("loss-model", kLossModels, "random", "gilbert-elliott loses in bursts"),
       ratio("gemodel-p", "chance to go from the good to the bad state, per packet"),
       ratio("gemodel-r", "chance to go back to the good state, per packet"),
       ratio("gemodel-1-h", "loss while bad; 100% unless given"),
       ratio("gemodel-1-k", "loss while good; 0% unless given"),
-      duration("delay", 60 * kSecond, "added to each packet, one way"),
-      duration("jitter", 2 * kSecond, "delay varies by so much, evenly; reorders packets"),
+      ramping(duration("delay", 60 * kSecond, "added to each packet, one way")),
+      ramping(duration("jitter", 2 * kSecond, "delay varies by so much, evenly; reorders packets")),
       ratio("delay-correlation", "how much a packet's delay follows the one before"),
-      ratio("duplicate", "share of packets sent twice"),
-      ratio("corrupt", "share of packets with one bit flipped"),
-      ratio("reorder", "share of packets that skip the delay"),
+      ramping(ratio("duplicate", "share of packets sent twice")),
+      ramping(ratio("corrupt", "share of packets with one bit flipped")),
+      ramping(ratio("reorder", "share of packets that skip the delay")),
       integer("gap", 1'000'000, {},
               "with reorder: only each so many-th packet skips; 1 unless given"),
       ParamSpec{.name = "rate",
@@ -237,7 +243,8 @@ std::span<const ParamSpec> netem_schema() {
                 .max = 1e12,
                 .choices = {},
                 .default_text = {},
-                .help = "no faster than this"},
+                .help = "no faster than this",
+                .ramps = true},
       integer("limit", 10'000'000, "100000", "packets that can wait; more are dropped"),
       ParamSpec{.name = "protect-ssh",
                 .type = ParamType::flag,
@@ -247,19 +254,24 @@ std::span<const ParamSpec> netem_schema() {
   return kSchema;
 }
 
-Result<void> check_netem(const Params& params) {
+Result<void> check_netem_rules(const Params& params) {
   for (const auto check : {check_loss, check_delay, check_queue, check_ports})
     if (auto checked = check(params); !checked) return checked;
+  for (const Side side : netem_sides(params)) {
+    const auto matches = netem_matches(params, side);
+    if (!matches) return std::unexpected(matches.error());
+  }
+  return {};
+}
+
+Result<void> check_netem(const Params& params) {
+  if (auto checked = check_netem_rules(params); !checked) return checked;
   kernel::NetemSpec nothing;
   nothing.limit = static_cast<std::uint32_t>(params.integer("limit"));
   kernel::NetemSpec asked = netem_spec(params);
   asked.gap = 0;
   if (asked == nothing)
     return fail_at("", "impairs nothing: give loss, delay, duplicate, corrupt or rate above zero");
-  for (const Side side : netem_sides(params)) {
-    const auto matches = netem_matches(params, side);
-    if (!matches) return std::unexpected(matches.error());
-  }
   return {};
 }
 

@@ -20,6 +20,9 @@ inline constexpr std::size_t kMaxMatches = 256;
 /// a protocol, a loss model's numbers without the model, addresses of two families, …
 [[nodiscard]] Result<void> check_netem(const Params& params);
 
+/// The same, but may impair nothing: as a ramp from zero does at its start.
+[[nodiscard]] Result<void> check_netem_rules(const Params& params);
+
 /// Needs parameters that check_netem() accepted.
 [[nodiscard]] kernel::NetemSpec netem_spec(const Params& params);
 

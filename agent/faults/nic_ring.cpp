@@ -17,6 +17,7 @@ namespace {
 using kernel::RingSizes;
 
 constexpr std::uint32_t kUsualLeast = 64;
+constexpr std::array<std::uint32_t, 4> kRoundings{8, 16, 32, 64};
 
 constexpr std::array kSchema{
     ParamSpec{.name = "device",
@@ -30,14 +31,16 @@ constexpr std::array kSchema{
               .max = 65536,
               .choices = {},
               .default_text = {},
-              .help = "receive slots"},
+              .help = "receive slots",
+              .ramps = true},
     ParamSpec{.name = "tx",
               .type = ParamType::integer,
               .min = 1,
               .max = 65536,
               .choices = {},
               .default_text = {},
-              .help = "transmit slots"},
+              .help = "transmit slots",
+              .ramps = true},
     ParamSpec{.name = "allow-control-link",
               .type = ParamType::flag,
               .choices = {},
@@ -51,6 +54,8 @@ struct Ring {
   std::uint32_t before = 0;
   std::uint32_t asked = 0;
   std::uint32_t RingSizes::* now = nullptr;
+  std::uint32_t wanted = 0;   ///< what to set now
+  std::vector<double> steps;  ///< what a ramp may have set on its way to `asked`
 };
 
 struct RingRecord {
@@ -67,12 +72,36 @@ Result<RingRecord> parse_record(const Json& json) {
   record.device = reader.text("device");
   record.index = {reader.number32("ifindex")};
   if (reader.has("asked_rx"))
-    record.rings.push_back(
-        {"rx", reader.number32("rx_slots"), reader.number32("asked_rx"), &RingSizes::rx});
+    record.rings.push_back({"rx", reader.number32("rx_slots"), reader.number32("asked_rx"),
+                            &RingSizes::rx, 0, reader.ramp_values("rx")});
   if (reader.has("asked_tx"))
-    record.rings.push_back(
-        {"tx", reader.number32("tx_slots"), reader.number32("asked_tx"), &RingSizes::tx});
+    record.rings.push_back({"tx", reader.number32("tx_slots"), reader.number32("asked_tx"),
+                            &RingSizes::tx, 0, reader.ramp_values("tx")});
   if (auto status = reader.status(); !status) return std::unexpected(status.error());
+  return record;
+}
+
+/// Narrower than may_be_kept_for(), for the many steps of a ramp: else whatever responders set
+/// between two of them would count as ours.
+bool may_be_kept_for_step(std::uint32_t kept, std::uint32_t asked) {
+  if (kept == asked || kept == std::bit_ceil(asked)) return true;
+  return std::ranges::any_of(kRoundings, [&](std::uint32_t multiple) {
+    return kept == (asked + multiple - 1) / multiple * multiple;
+  });
+}
+
+/// May we have brought about that the ring has `slots`?
+bool is_ours(const Ring& ring, std::uint32_t slots) {
+  return may_be_kept_for(slots, ring.asked) ||
+         std::ranges::any_of(ring.steps, [slots](double step) {
+           return may_be_kept_for_step(slots, static_cast<std::uint32_t>(step));
+         });
+}
+
+/// The record with what `params` ask for: on the way of a ramp another value than at its end.
+RingRecord asking_for(RingRecord record, const Params& params) {
+  for (Ring& ring : record.rings)
+    if (params.has(ring.name)) ring.wanted = static_cast<std::uint32_t>(params.integer(ring.name));
   return record;
 }
 
@@ -128,7 +157,7 @@ Result<std::optional<kernel::Link>> recorded_link(Host& host, const RingRecord& 
 /// A driver that rounds back to what was there has injected nothing, whatever it returned.
 Result<void> check_changed(const RingRecord& record, const RingSizes& kept) {
   for (const Ring& ring : record.rings)
-    if (ring.asked != ring.before && kept.*(ring.now) == ring.before)
+    if (ring.wanted != ring.before && ring.wanted == ring.asked && kept.*(ring.now) == ring.before)
       return fail(ErrorCode::unsupported,
                   fmt::format("asked '{}' for {} {} slots, its driver stayed at {}", record.device,
                               ring.asked, ring.name, ring.before));
@@ -141,8 +170,34 @@ std::unexpected<Error> refuse_rounding(Host& host, const RingRecord& record, con
   const auto restored = set_and_read(host, record, record.rings, &Ring::before);
   return fail(
       ErrorCode::unsupported,
-      fmt::format("asked '{}' for {} {} slots, its driver kept {}; {}", record.device, ring.asked,
+      fmt::format("asked '{}' for {} {} slots, its driver kept {}; {}", record.device, ring.wanted,
                   ring.name, kept, restored ? "put back" : describe(restored.error())));
+}
+
+/// Sets what is wanted, and gives what the driver kept and whether the link flapped.
+Result<Json> set_rings(Host& host, const RingRecord& record) {
+  const auto before = recorded_link(host, record);
+  if (!before) return std::unexpected(before.error());
+  if (!*before || (*before)->name != record.device)
+    return fail(ErrorCode::not_found, fmt::format("interface '{}' ({}) is not what it was",
+                                                  record.device, record.index.value));
+  const auto kept = set_and_read(host, record, record.rings, &Ring::wanted);
+  if (!kept) return std::unexpected(kept.error());
+  for (const Ring& ring : record.rings)
+    if (!is_ours(ring, (*kept).*(ring.now)))
+      return refuse_rounding(host, record, ring, (*kept).*(ring.now));
+  if (auto changed = check_changed(record, *kept); !changed)
+    return std::unexpected(changed.error());
+  // A driver that takes the link down says so at once; it comes back seconds later.
+  const auto after = find_link(host.network(), record.index);
+  if (!after) return std::unexpected(after.error());
+  if (!*after) return fail(ErrorCode::not_found, "the interface vanished");
+  return Json{{"device", record.device},
+              {"rx_slots", kept->rx},
+              {"tx_slots", kept->tx},
+              {"carrier", (*after)->carrier},
+              {"carrier_changes_before", (*before)->carrier_changes},
+              {"carrier_changes_after", (*after)->carrier_changes}};
 }
 
 }  // namespace
@@ -208,31 +263,22 @@ Result<Json> NicRing::capture(Host& host, const Params& params) const {
   return record;
 }
 
-Result<Json> NicRing::apply(Host& host, const Params&, const Json& json) const {
+Result<Json> NicRing::apply(Host& host, const Params& params, const Json& json) const {
   const auto record = parse_record(json);
   if (!record) return std::unexpected(record.error());
-  const auto before = recorded_link(host, *record);
-  if (!before) return std::unexpected(before.error());
-  if (!*before || (*before)->name != record->device)
-    return fail(ErrorCode::not_found, fmt::format("interface '{}' ({}) is not what it was",
-                                                  record->device, record->index.value));
-  const auto kept = set_and_read(host, *record, record->rings, &Ring::asked);
-  if (!kept) return std::unexpected(kept.error());
+  return set_rings(host, asking_for(*record, params));
+}
+
+Result<Json> NicRing::adjust(Host& host, const Params& params, const Json& json) const {
+  const auto record = parse_record(json);
+  if (!record) return std::unexpected(record.error());
+  const auto now = host.ethtool().ring(record->index);
+  if (!now) return std::unexpected(now.error());
   for (const Ring& ring : record->rings)
-    if (!may_be_kept_for((*kept).*(ring.now), ring.asked))
-      return refuse_rounding(host, *record, ring, (*kept).*(ring.now));
-  if (auto changed = check_changed(*record, *kept); !changed)
-    return std::unexpected(changed.error());
-  // A driver that takes the link down says so at once; it comes back seconds later.
-  const auto after = find_link(host.network(), record->index);
-  if (!after) return std::unexpected(after.error());
-  if (!*after) return fail(ErrorCode::not_found, "the interface vanished");
-  return Json{{"device", record->device},
-              {"rx_slots", kept->rx},
-              {"tx_slots", kept->tx},
-              {"carrier", (*after)->carrier},
-              {"carrier_changes_before", (*before)->carrier_changes},
-              {"carrier_changes_after", (*after)->carrier_changes}};
+    if (!is_ours(ring, (*now).*(ring.now)))
+      return fail(ErrorCode::conflict, fmt::format("'{}': somebody set {} to {} slots meanwhile",
+                                                   record->device, ring.name, (*now).*(ring.now)));
+  return set_rings(host, asking_for(*record, params));
 }
 
 Result<UndoOutcome> NicRing::undo(Host& host, const Json& json) const {
@@ -249,7 +295,7 @@ Result<UndoOutcome> NicRing::undo(Host& host, const Json& json) const {
   for (const Ring& ring : record->rings) {
     const std::uint32_t slots = (*now).*(ring.now);
     if (slots == ring.before) continue;
-    if (may_be_kept_for(slots, ring.asked)) ours.push_back(ring);
+    if (is_ours(ring, slots)) ours.push_back(ring);
     else superseded = true;
   }
   if (!ours.empty()) {

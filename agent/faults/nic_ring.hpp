@@ -19,6 +19,8 @@ class NicRing final : public Fault {
   [[nodiscard]] Result<Json> capture(Host& host, const Params& params) const override;
   [[nodiscard]] Result<Json> apply(Host& host, const Params& params,
                                    const Json& record) const override;
+  [[nodiscard]] Result<Json> adjust(Host& host, const Params& params,
+                                    const Json& record) const override;
   [[nodiscard]] Result<UndoOutcome> undo(Host& host, const Json& record) const override;
   [[nodiscard]] Result<Verification> verify(Host& host, const Json& record) const override;
 };

@@ -1,5 +1,7 @@
 #include "agent/faults/record.hpp"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 namespace firedrill::agent {
@@ -35,6 +37,27 @@ std::vector<std::string> RecordReader::texts(std::string_view key) {
   for (const Json& item : *it) {
     if (item.is_string()) out.push_back(item.get<std::string>());
     else note(key);
+  }
+  return out;
+}
+
+std::vector<double> RecordReader::ramp_values(std::string_view parameter) {
+  std::vector<double> out;
+  const auto ramp = record_.find("ramp");
+  if (ramp == record_.end()) return out;
+  try {
+    if (ramp->at("parameter").get<std::string>() != parameter) return out;
+    const bool whole = ramp->at("to").is_number_integer();
+    const auto from = ramp->at("from").get<double>();
+    const auto to = ramp->at("to").get<double>();
+    const int steps = ramp->at("steps").get<int>();
+    for (int step = 0; step < steps; ++step) {
+      const double value = from + (to - from) * step / steps;
+      out.push_back(whole ? std::round(value) : value);
+    }
+    out.push_back(to);
+  } catch (const Json::exception&) {
+    note("ramp");
   }
   return out;
 }

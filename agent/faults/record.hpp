@@ -29,6 +29,10 @@ class RecordReader {
   /// Members "boot_id" and "namespace".
   [[nodiscard]] kernel::NamespaceId namespace_id();
 
+  /// Every value that a ramp of `parameter` may have set, in canonical units, the last included.
+  /// Empty when the record tells of no such ramp.
+  [[nodiscard]] std::vector<double> ramp_values(std::string_view parameter);
+
   /// @errors corrupt
   [[nodiscard]] Result<void> status() const;
 

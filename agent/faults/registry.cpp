@@ -1,6 +1,4 @@
 // The catalogue. A new fault is one line here.
-#include <fmt/format.h>
-
 #include "agent/fault.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
@@ -16,14 +14,6 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
 }
 
 }  // namespace
-
-Result<Json> Fault::adjust(Host&, const Params&, const Json&) const {
-  return fail(ErrorCode::unsupported, fmt::format("'{}' cannot change while it is on", name()));
-}
-
-Result<Json> Fault::advance(Host&, const Params&, const Json&, Duration) const {
-  return fail(ErrorCode::internal, fmt::format("'{}' does not go on by itself", name()));
-}
 
 const std::vector<std::unique_ptr<Fault>>& fault_registry() {
   static const std::vector<std::unique_ptr<Fault>> registry = all_faults();

@@ -24,6 +24,14 @@ std::string injection_line(const Event& event) {
   if (event.kind == event_kind::injection_prepared) return "prepared " + what;
   if (event.kind == event_kind::injection_active)
     return fmt::format("INJECTED {}, read back: {}", what, values_text(data));
+  if (event.kind == event_kind::injection_paused) return fmt::format("off      {}", what);
+  if (event.kind == event_kind::injection_resumed)
+    return fmt::format("on again {}, read back: {}", what, values_text(data));
+  if (event.kind == event_kind::injection_adjusted)
+    return fmt::format("ramp     {}: {} is {} ({} of {})", what, data.value("parameter", ""),
+                       data.value("value", ""), data.value("step", 0), data.value("steps", 0));
+  if (event.kind == event_kind::injection_progress)
+    return fmt::format("goes on  {}: {}", what, values_text(data));
   if (event.kind == event_kind::injection_cured)
     return fmt::format("CURED    injection {} on {}: responders brought it about",
                        data.value("injection", ""), data.value("host", "?"));

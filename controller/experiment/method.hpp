@@ -54,6 +54,8 @@ struct FaultAction {
   std::string start_after;  ///< name of the action whose end starts this one, or empty
   Duration pause_before{}, pause_after{};
   std::optional<CureCondition> cured_by;
+  std::optional<Pattern> pattern;
+  std::optional<Ramp> ramp;  ///< of a number among `arguments`
   std::optional<Duration> lease;
   std::string pointer;
 };

@@ -119,6 +119,18 @@ Result<ProbeSpec> read_probe(const Json& json, const std::string& pointer) {
   return out;
 }
 
+/// What an agent reads alike: one reader for both.
+template <class T>
+Result<void> read_part(const Json& json, const std::string& pointer, std::string_view key,
+                       Result<T> (*parse)(const Json&, std::string_view), std::optional<T>& out) {
+  const auto part = json.find(key);
+  if (part == json.end()) return {};
+  auto read = parse(*part, pointer_join(pointer, key));
+  if (!read) return std::unexpected(read.error());
+  out = std::move(*read);
+  return {};
+}
+
 Result<FaultAction> read_fault(const Json& json, const std::string& pointer) {
   const Json& provider = json["provider"];
   FaultAction out;
@@ -132,11 +144,16 @@ Result<FaultAction> read_fault(const Json& json, const std::string& pointer) {
   out.pause_after = duration_of(object_of(json, "pauses"), "after");
   out.lease = optional_duration(json, "lease");
   out.pointer = pointer;
-  if (const auto cure = json.find("cured-by"); cure != json.end()) {
-    auto read = parse_cure_condition(*cure, pointer_join(pointer, "cured-by"));
-    if (!read) return std::unexpected(read.error());
-    out.cured_by = std::move(*read);
-  }
+  if (auto read = read_part(json, pointer, "cured-by", &parse_cure_condition, out.cured_by); !read)
+    return std::unexpected(read.error());
+  if (auto read = read_part(json, pointer, "pattern", &parse_pattern, out.pattern); !read)
+    return std::unexpected(read.error());
+  if (out.cured_by && out.pattern)
+    if (auto fits = check_cure_pace(*out.cured_by, *out.pattern, pointer_join(pointer, "cured-by"));
+        !fits)
+      return std::unexpected(fits.error());
+  if (auto read = read_part(json, pointer, "ramp", &parse_ramp, out.ramp); !read)
+    return std::unexpected(read.error());
   return out;
 }
 

@@ -42,6 +42,34 @@ constexpr Key kCureKeys[] = {
 };
 constexpr Shape kCure{"cured-by", kCureKeys};
 
+constexpr Key kPatternKeys[] = {
+    {.name = "on", .kind = Kind::duration, .required = true, .min = kSecond / 10, .max = kDay},
+    {.name = "off", .kind = Kind::duration, .required = true, .min = kSecond / 10, .max = kDay},
+};
+constexpr Shape kPattern{"pattern", kPatternKeys};
+
+constexpr Key kRampKeys[] = {
+    {.name = "parameter",
+     .required = true,
+     .help = "a number among the arguments, where its value is what the ramp ends at"},
+    {.name = "from",
+     .kind = Kind::any,
+     .required = true,
+     .help = "what it starts at, written like the argument"},
+    {.name = "over",
+     .kind = Kind::duration,
+     .required = true,
+     .help = "how long it takes; then the value stays",
+     .min = kSecond / 10,
+     .max = kDay},
+    {.name = "steps",
+     .kind = Kind::integer,
+     .help = "equal steps, of at least 100ms; 10 unless given",
+     .min = 1,
+     .max = 1000},
+};
+constexpr Shape kRamp{"ramp", kRampKeys};
+
 constexpr Key kFaultProviderKeys[] = {
     {.name = "type", .kind = Kind::choice, .required = true, .choices = kFaultWord},
     {.name = "fault", .required = true, .help = "name in the agents' catalogue"},
@@ -141,6 +169,14 @@ constexpr Key kFaultActionKeys[] = {
      .min = 1000,
      .max = 7 * kDay},
     {.name = "cured-by", .kind = Kind::object, .help = "what ends it as cured", .shape = &kCure},
+    {.name = "pattern",
+     .kind = Kind::object,
+     .help = "on and off by turns, from the instant of applying",
+     .shape = &kPattern},
+    {.name = "ramp",
+     .kind = Kind::object,
+     .help = "a number that moves while the fault is on",
+     .shape = &kRamp},
     {.name = "lease",
      .kind = Kind::duration,
      .help = "undone when the controller is silent this long",

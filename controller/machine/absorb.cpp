@@ -18,6 +18,11 @@ bool may_hold_faults(Phase phase) {
   return phase == Phase::preparing || phase == Phase::injecting || phase == Phase::active;
 }
 
+/// They made it go away, or what they changed stands in its way: the run goes on to its recovery.
+bool by_responders(UndoCause cause) {
+  return cause == UndoCause::cured || cause == UndoCause::superseded;
+}
+
 bool before_faults(Phase phase) { return phase < Phase::preparing; }
 
 class Absorber {
@@ -93,8 +98,8 @@ class Absorber {
     if (!undone.clean) return dirty(*injection, "the host differs from its snapshot");
     if (injection->stage == Stage::dirty || injection->stage == Stage::ended) return std::nullopt;
     injection->stage = Stage::ended;
-    const bool expected = injection->committed &&
-                          (undone.cause == UndoCause::time_up || undone.cause == UndoCause::cured);
+    const bool expected =
+        injection->committed && (undone.cause == UndoCause::time_up || by_responders(undone.cause));
     if (expected || !may_hold_faults(state_.phase)) return std::nullopt;
     blame(state_, Outcome::aborted,
           fmt::format("{} ended {} by itself: {}", injection->host, injection->id,

@@ -35,7 +35,27 @@ void on_active(const Event& event, InjectionSpan& span) {
   if (span.active) return;
   span.active = bounds_of(event, "started_us", "done_us");
   span.active_seq = event.seq;
+  span.on_since = span.active->at;
   if (const Json* values = object_of(event.data, "values")) span.values = *values;
+  if (const Json* pattern = object_of(event.data, "pattern"))
+    if (auto read = parse_pattern(*pattern, ""); read) span.pattern = *read;
+  if (const Json* ramp = object_of(event.data, "ramp"))
+    if (auto read = parse_ramp(*ramp, ""); read) span.ramp = std::move(*read);
+}
+
+/// Ends the on period that is under way; none is when the injection ended while it was off.
+void end_period(InjectionSpan& span, UtcTime at) {
+  if (span.on_since) span.on.emplace_back(*span.on_since, std::max(*span.on_since, at));
+  span.on_since.reset();
+}
+
+void on_paused(const Event& event, InjectionSpan& span) {
+  end_period(span, bounds_of(event, "started_us", "done_us").at);
+}
+
+void on_resumed(const Event& event, InjectionSpan& span) {
+  if (!span.on_since && span.active && !span.ended)
+    span.on_since = bounds_of(event, "started_us", "done_us").at;
 }
 
 void on_cured(const Event& event, InjectionSpan& span) {
@@ -43,6 +63,7 @@ void on_cured(const Event& event, InjectionSpan& span) {
   span.cured = true;
   span.cause = "cured";
   span.ended = bounds_of(event, "last_not_us", "seen_us");
+  end_period(span, span.ended->at);
   span.ended_seq = event.seq;
 }
 
@@ -52,6 +73,7 @@ void on_undone(const Event& event, InjectionSpan& span) {
     span.ended = bounds_of(event, "started_us", "done_us");
     span.cause = text_of(event.data, "cause");
     span.cured = span.cause == "cured";
+    end_period(span, span.ended->at);
   }
   span.ended_seq = event.seq;
   span.verified = flag_of(event.data, "verified").value_or(false);
@@ -75,6 +97,10 @@ void read_spans(const Log& log, Measures& measures) {
     if (!event->kind.starts_with("injection.")) continue;
     InjectionSpan& span = span_for(*event, measures.injections);
     if (event->kind == event_kind::injection_active) on_active(*event, span);
+    if (event->kind == event_kind::injection_paused) on_paused(*event, span);
+    if (event->kind == event_kind::injection_resumed) on_resumed(*event, span);
+    if (event->kind == event_kind::injection_adjusted)
+      span.ramped_to = text_of(event->data, "value");
     if (event->kind == event_kind::injection_cured) on_cured(*event, span);
     if (event->kind == event_kind::injection_undone) on_undone(*event, span);
     if (event->kind == event_kind::injection_dirty) on_dirty(*event, span);
@@ -104,6 +130,22 @@ std::optional<bool> radius_held(const Log& log, const Measures& measures) {
 }
 
 }  // namespace
+
+std::vector<Window> on_windows(const Measures& measures, UtcTime until) {
+  std::vector<Window> all;
+  for (const InjectionSpan& span : measures.injections) {
+    all.insert(all.end(), span.on.begin(), span.on.end());
+    if (span.on_since) all.emplace_back(*span.on_since, std::max(*span.on_since, until));
+  }
+  std::ranges::sort(all);
+  std::vector<Window> merged;
+  for (const Window& window : all) {
+    if (!merged.empty() && window.first <= merged.back().second)
+      merged.back().second = std::max(merged.back().second, window.second);
+    else merged.push_back(window);
+  }
+  return merged;
+}
 
 void injections(const Log& log, Measures& measures) {
   read_spans(log, measures);

@@ -1,4 +1,5 @@
 // Measures as JSON: microseconds for machines, RFC 3339 beside each instant for people.
+#include <cmath>
 #include <string_view>
 
 #include "controller/measure/measures.hpp"
@@ -77,6 +78,20 @@ Json to_json(const Interval& interval) {
           {"why_none", interval.why_none}};
 }
 
+Json to_json(const Spread& spread) {
+  return {{"samples", spread.count},
+          {"bimodal", spread.bimodal},
+          {"sarle_coefficient", spread.coefficient},
+          {"ashman_d", std::isfinite(spread.separation) ? Json(spread.separation) : Json(nullptr)},
+          {"lower", spread.lower},
+          {"upper", spread.upper},
+          {"upper_share", spread.upper_share},
+          {"scale", spread.logarithmic ? "log" : "linear"},
+          {"low", spread.low},
+          {"high", spread.high},
+          {"bins", spread.bins}};
+}
+
 /// The points themselves stay in the log: a summary is what programs compare.
 Json to_json(const SliSeries& series) {
   Json breaches = Json::array();
@@ -93,10 +108,19 @@ Json to_json(const SliSeries& series) {
           {"baseline_median", maybe(series.baseline_median)},
           {"baseline_p99", maybe(series.baseline_p99)},
           {"fault_median", maybe(series.fault_median)},
-          {"fault_p99", maybe(series.fault_p99)}};
+          {"fault_p99", maybe(series.fault_p99)},
+          {"spread", series.spread ? to_json(*series.spread) : Json(nullptr)},
+          {"on_median", maybe(series.on_median)},
+          {"on_samples", series.on_count},
+          {"off_median", maybe(series.off_median)},
+          {"off_samples", series.off_count}};
 }
 
 Json to_json(const InjectionSpan& span) {
+  Json on = Json::array();
+  for (const auto& [from, to] : span.on)
+    on.push_back({{"from_us", to_micros(from)}, {"to_us", to_micros(to)}});
+  if (span.on_since) on.push_back({{"from_us", to_micros(*span.on_since)}, {"to_us", nullptr}});
   return {{"injection", span.injection},
           {"action", span.action},
           {"host", span.host},
@@ -112,6 +136,10 @@ Json to_json(const InjectionSpan& span) {
           {"superseded", span.superseded},
           {"differences", span.differences},
           {"values", span.values},
+          {"pattern", span.pattern ? to_json(*span.pattern) : Json(nullptr)},
+          {"ramp", span.ramp ? to_json(*span.ramp) : Json(nullptr)},
+          {"ramped_to", maybe(span.ramped_to)},
+          {"on", std::move(on)},
           {"evidence", {span.active_seq, span.ended_seq}}};
 }
 

@@ -64,6 +64,11 @@ void impact(const std::vector<Track>& tracks, Measures& measures);
 void recovery(const std::vector<Track>& tracks, const Experiment& experiment, const Log& log,
               Measures& measures);
 
+/// The times when any fault was on, merged, in order. `until` ends what has no known end.
+[[nodiscard]] std::vector<Window> on_windows(const Measures& measures, UtcTime until);
+/// How values spread; none when there are too few to say.
+[[nodiscard]] std::optional<Spread> spread_of(std::vector<double> values);
+
 /// Injection spans, t_inj, t_rev, dirty hosts and the blast radius.
 void injections(const Log& log, Measures& measures);
 

@@ -56,13 +56,40 @@ bool somebody_acted(const Log& log, const Measures& measures, UtcTime until) {
   });
 }
 
-/// When our own hand first ended a fault: by its time, on request, or because of a halt.
+/// When our own hand first ended a fault: by its time, on request, or because of a halt. One that
+/// ended in an off period was ended by what began that period.
 std::optional<UtcTime> first_own_end(const Measures& measures) {
   std::optional<UtcTime> first;
-  for (const InjectionSpan& span : measures.injections)
-    if (span.active && span.ended && !span.cured && (!first || span.ended->at < *first))
-      first = span.ended->at;
+  for (const InjectionSpan& span : measures.injections) {
+    if (!span.active || !span.ended || span.cured || span.cause == "superseded") continue;
+    const UtcTime end = span.on.empty() ? span.ended->at : span.on.back().second;
+    if (!first || end < *first) first = end;
+  }
   return first;
+}
+
+/// The end of the off period that `at` lies in, when no fault is on then.
+std::optional<UtcTime> end_of_off_period(UtcTime at, const Measures& measures) {
+  for (const auto& [from, to] : on_windows(measures, measures.ended))
+    if (from <= at && at <= to) return std::nullopt;
+  std::optional<UtcTime> next;
+  for (const InjectionSpan& span : measures.injections) {
+    std::vector<UtcTime> starts;
+    for (const Window& window : span.on) starts.push_back(window.first);
+    if (span.on_since) starts.push_back(*span.on_since);
+    for (const UtcTime start : starts)
+      if (start != starts.front() && start > at && (!next || start < *next)) next = start;
+  }
+  return next;
+}
+
+/// Users who are whole in an off period owe that to us. Whether they are without us shows when the
+/// next on period begins: so it came about somewhere between the two.
+std::optional<Instant> seen_while_on(const std::optional<Instant>& whole,
+                                     const Measures& measures) {
+  if (!whole) return whole;
+  const auto next = end_of_off_period(whole->at, measures);
+  return next ? between(whole->earliest(), *next, Duration{}) : whole;
 }
 
 }  // namespace
@@ -98,7 +125,8 @@ void recovery(const std::vector<Track>& tracks, const Experiment& experiment, co
   const UtcTime impacted = points.impacted->at;
   points.recovered = steady_from(tracks, impacted, hold, measures.ended);
   const UtcTime off = points.reverted ? points.reverted->at : measures.ended;
-  const std::optional<Instant> whole = steady_from(tracks, impacted, hold, off);
+  const std::optional<Instant> whole =
+      seen_while_on(steady_from(tracks, impacted, hold, off), measures);
   const std::optional<UtcTime> ours = first_own_end(measures);
   if (whole && (!ours || whole->at < *ours)) {
     points.mitigated = whole;

@@ -88,6 +88,35 @@ void sort_track(Track& track) {
   track.series.points = std::move(points);
 }
 
+bool has_off_periods(const Measures& measures) {
+  return std::ranges::any_of(measures.injections, [](const InjectionSpan& span) {
+    return span.on.size() + (span.on_since ? 1 : 0) > 1 ||
+           (!span.on.empty() && span.ended && span.on.back().second < span.ended->earliest());
+  });
+}
+
+/// Medians while on and while off. A sample that an edge falls into belongs to neither.
+void split_by_periods(Track& track, std::span<const Window> windows, UtcTime from, UtcTime to) {
+  std::vector<double> on, off;
+  for (std::size_t i = 0; i < track.moods.size(); ++i) {
+    const Mood& mood = track.moods[i];
+    const SliPoint& point = track.series.points[i];
+    if (!point.known || mood.from < from || mood.to > to) continue;
+    const bool within = std::ranges::any_of(windows, [&](const Window& window) {
+      return window.first <= mood.from && mood.to <= window.second;
+    });
+    const bool outside = std::ranges::none_of(windows, [&](const Window& window) {
+      return mood.from < window.second && window.first < mood.to;
+    });
+    if (within) on.push_back(point.value);
+    if (outside) off.push_back(point.value);
+  }
+  track.series.on_count = on.size();
+  track.series.off_count = off.size();
+  track.series.on_median = quantile(std::move(on), 0.5);
+  track.series.off_median = quantile(std::move(off), 0.5);
+}
+
 }  // namespace
 
 std::vector<Track> tracks_of(const Log& log, const Experiment& experiment) {
@@ -128,6 +157,7 @@ void describe_series(std::vector<Track>& tracks, const Measures& measures) {
   const auto& injected = measures.points.injected;
   UtcTime off = measures.points.reverted ? measures.points.reverted->at : measures.ended;
   if (measures.points.mitigated) off = std::min(off, measures.points.mitigated->at);
+  const bool periods = injected && has_off_periods(measures);
   for (Track& track : tracks) {
     for (const Breach& breach : breaches_of(track))
       track.series.breaches.emplace_back(breach.began.at, breach.until);
@@ -141,6 +171,8 @@ void describe_series(std::vector<Track>& tracks, const Measures& measures) {
     track.series.baseline_p99 = quantile(before, 0.99);
     track.series.fault_median = quantile(during, 0.5);
     track.series.fault_p99 = quantile(during, 0.99);
+    track.series.spread = spread_of(std::move(during));
+    if (periods) split_by_periods(track, on_windows(measures, off), injected->at, off);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "firedrill/fault_request.hpp"
 #include "firedrill/json.hpp"
 #include "firedrill/units.hpp"
 
@@ -37,12 +38,27 @@ struct ClockPoints {
       recovered;
 };
 
+using Window = std::pair<UtcTime, UtcTime>;
+
 struct SliPoint {
   UtcTime at{};  ///< middle of the sample
   double value = 0;
   bool known = true;   ///< false: the probe failed to give a value
   bool within = true;  ///< of tolerance
   double error_ratio = 0;
+};
+
+/// How the values of a series spread over some time: in one heap or in two.
+struct Spread {
+  std::size_t count = 0;
+  bool logarithmic = false;       ///< judged and drawn on a log scale: every value is above zero
+  double low = 0, high = 0;       ///< ends of the histogram: the least and the greatest value
+  std::vector<std::size_t> bins;  ///< of equal width between them, on that scale
+  double coefficient = 0;         ///< Sarle's, see modes.cpp
+  double separation = 0;          ///< Ashman's D between the two parts; infinite without spread
+  bool bimodal = false;
+  double lower = 0, upper = 0;  ///< medians of the two parts
+  double upper_share = 0;       ///< of the samples
 };
 
 struct SliSeries {
@@ -52,6 +68,11 @@ struct SliSeries {
   std::vector<SliPoint> points;
   std::vector<std::pair<UtcTime, UtcTime>> breaches;
   std::optional<double> baseline_median, baseline_p99, fault_median, fault_p99;
+  std::optional<Spread> spread;  ///< while the injections lasted; absent with too few samples
+  /// Medians of the samples that lie whole in on or in off periods of the faults; only when there
+  /// were off periods.
+  std::optional<double> on_median, off_median;
+  std::size_t on_count = 0, off_count = 0;
 };
 
 struct InjectionSpan {
@@ -63,6 +84,11 @@ struct InjectionSpan {
   std::string failure;  ///< stage and error, when failed
   std::vector<std::string> superseded, differences;
   Json values = Json::object();
+  std::optional<Pattern> pattern;
+  std::optional<Ramp> ramp;
+  std::vector<Window> on;                ///< when the fault was on, by what the kernel confirmed
+  std::optional<UtcTime> on_since;       ///< of the on period whose end is not known
+  std::optional<std::string> ramped_to;  ///< the last value that the ramp set
   std::int64_t active_seq = 0, ended_seq = 0;  ///< evidence
 };
 

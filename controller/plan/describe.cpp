@@ -19,12 +19,15 @@ Json process_json(const ProcessAction& action) {
           {"timeout", to_string(action.timeout)}};
 }
 
+std::string argument_text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 /// "loss=5% device=data0": arguments as a person reads them.
 std::string words_of(const Json& arguments) {
   std::string out;
   for (const auto& [name, value] : arguments.items())
-    out += fmt::format("{}{}={}", out.empty() ? "" : " ", name,
-                       value.is_string() ? value.get<std::string>() : value.dump());
+    out += fmt::format("{}{}={}", out.empty() ? "" : " ", name, argument_text(value));
   return out;
 }
 
@@ -40,6 +43,13 @@ std::string injection_text(const PlannedInjection& injection) {
   std::string out = fmt::format("  +{:<8} {:<10} {} {} for {} ({})\n", to_string(injection.start),
                                 injection.host, request.fault, words_of(request.params),
                                 to_string(request.duration), injection.action);
+  if (request.pattern)
+    out += fmt::format("            on for {}, off for {}, by turns\n",
+                       to_string(request.pattern->on), to_string(request.pattern->off));
+  if (const auto& ramp = request.ramp)
+    out += fmt::format("            {} from {} to {} over {}, in {} steps\n", ramp->parameter,
+                       ramp->from, argument_text(request.params.at(ramp->parameter)),
+                       to_string(ramp->over), ramp->steps);
   if (request.cured_by)
     out += fmt::format("            cured once {} holds (probe {})\n",
                        bound_words(*request.cured_by), request.cured_by->probe);

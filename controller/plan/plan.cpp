@@ -65,6 +65,11 @@ Result<void> check_action(const FaultAction& action, const AgentView& agent) {
   const std::string provider = pointer_join(action.pointer, "provider");
   const Place place{pointer_join(provider, "fault"), pointer_join(provider, "arguments"), {}};
   if (auto done = check_fault(agent, action.fault, action.arguments, place); !done) return done;
+  if (action.ramp)
+    if (auto done = check_ramp(agent, action.fault, action.arguments, *action.ramp,
+                               pointer_join(action.pointer, "ramp"));
+        !done)
+      return done;
   if (!action.cured_by) return {};
   const std::string cure = pointer_join(action.pointer, "cured-by");
   const Place at{pointer_join(cure, "probe"), pointer_join(cure, "arguments"),
@@ -80,7 +85,9 @@ FaultRequest request_for(const FaultAction& action, const std::string& run) {
           .params = action.arguments,
           .duration = action.duration,
           .lease = action.lease.value_or(kDefaultLease),
-          .cured_by = action.cured_by};
+          .cured_by = action.cured_by,
+          .pattern = action.pattern,
+          .ramp = action.ramp};
 }
 
 /// Whether two injections are one fault given twice. Anything less alike is for the agent to judge:

@@ -28,13 +28,18 @@ Result<const rpc::Capability*> find_capability(const AgentView& agent, std::stri
             pointer});
 }
 
+Result<std::vector<OwnedParamSpec>> table_of(const AgentView& agent,
+                                             const rpc::Capability& capability) {
+  auto specs = from_json_schema(capability.schema);
+  if (specs) return specs;
+  return with_context(specs.error(), fmt::format("what the agent on {} says of '{}' cannot be read",
+                                                 agent.host, capability.name));
+}
+
 Result<void> check_arguments(const AgentView& agent, const rpc::Capability& capability,
                              const Json& arguments, const std::string& pointer) {
-  const auto specs = from_json_schema(capability.schema);
-  if (!specs)
-    return with_context(specs.error(),
-                        fmt::format("what the agent on {} says of '{}' cannot be read", agent.host,
-                                    capability.name));
+  const auto specs = table_of(agent, capability);
+  if (!specs) return std::unexpected(specs.error());
   const auto params = validate_params(*specs, arguments, pointer);
   if (!params) return std::unexpected(params.error());
   return {};
@@ -47,6 +52,17 @@ Result<void> check_fault(const AgentView& agent, const std::string& fault, const
   const auto capability = find_capability(agent, "fault", agent.faults, fault, place.name);
   if (!capability) return std::unexpected(capability.error());
   return check_arguments(agent, **capability, arguments, place.arguments);
+}
+
+Result<void> check_ramp(const AgentView& agent, const std::string& fault, const Json& arguments,
+                        const Ramp& ramp, const std::string& pointer) {
+  const auto capability = find_capability(agent, "fault", agent.faults, fault, pointer);
+  if (!capability) return std::unexpected(capability.error());
+  const auto specs = table_of(agent, **capability);
+  if (!specs) return std::unexpected(specs.error());
+  const auto start = validate_ramp(*specs, arguments, ramp, pointer);
+  if (!start) return std::unexpected(start.error());
+  return {};
 }
 
 Result<void> check_probe(const AgentView& agent, const std::string& probe, const Json& arguments,

@@ -17,6 +17,11 @@ struct Place {
 /// @errors unsupported the host's agent cannot; invalid_input unknown name or wrong parameters
 [[nodiscard]] Result<void> check_fault(const AgentView& agent, const std::string& fault,
                                        const Json& arguments, const Place& place);
+/// May that parameter move from there, as this host's own table of the fault has it?
+/// @param pointer  of the ramp
+[[nodiscard]] Result<void> check_ramp(const AgentView& agent, const std::string& fault,
+                                      const Json& arguments, const Ramp& ramp,
+                                      const std::string& pointer);
 /// As check_fault; `measure` must be among the values that the agent names. A list that is empty or
 /// holds "*" is open: the driver adds its own.
 [[nodiscard]] Result<void> check_probe(const AgentView& agent, const std::string& probe,

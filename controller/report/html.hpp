@@ -24,6 +24,8 @@ extern const std::string_view kPageScript;
 /// What the picture's shapes mean.
 [[nodiscard]] std::string html_legend();
 [[nodiscard]] std::string html_interval_table(const Measures& measures);
+/// How the values of each probe spread while the fault lasted: a histogram, and its modes.
+[[nodiscard]] std::string html_spread_table(const Measures& measures);
 [[nodiscard]] std::string html_detection_table(const Measures& measures);
 [[nodiscard]] std::string html_step_table(const Measures& measures);
 [[nodiscard]] std::string html_host_table(const Measures& measures);

@@ -39,6 +39,7 @@ std::string html_report(const Measures& measures, const Scorecard& card,
   page += draw_picture(measures, experiment);
   page += "</div>" + html_legend() + "</div>\n";
   page += html_interval_table(measures);
+  page += html_spread_table(measures);
   page += html_detection_table(measures);
   page += html_step_table(measures);
   page += html_host_table(measures);

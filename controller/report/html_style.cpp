@@ -107,6 +107,7 @@ fill-opacity:.26}.ph-healing{fill:var(--bad);fill-opacity:.24}.ph-recovering{fil
 fill-opacity:.2}
 #timeline .strong text{font-weight:560;stroke:none}#timeline .quiet text{fill:var(--soft)}
 #timeline .bad text{fill:var(--bad);font-weight:560}
+.spread rect{fill:var(--sli)}.spread .mode{fill:var(--bad)}
 .fault{fill:var(--fault)}.leak{fill:url(#hatch);stroke:var(--bad)}.hatch{fill:var(--bad)}
 #timeline .on-fault text{fill:#fff;stroke:none;font-weight:560}
 .end path{stroke:var(--fault);stroke-width:3;fill:none;stroke-linecap:round}

@@ -153,8 +153,9 @@ std::string html_step_table(const Measures& measures) {
 std::string html_host_table(const Measures& measures) {
   if (measures.injections.empty()) return {};
   const UtcTime origin = origin_of(measures);
-  std::string out = open_table("Faults and their undo", {"", "fault", "host", "on", "off",
-                                                         "why it ended", "host afterwards"});
+  std::string out = open_table(
+      "Faults and their undo",
+      {"", "fault", "host", "on", "off", "by turns or ramp", "why it ended", "host afterwards"});
   std::size_t rows = 0;
   for (const InjectionSpan& span : measures.injections) {
     if (++rows > kMostRows) continue;
@@ -173,8 +174,9 @@ std::string html_host_table(const Measures& measures) {
                 : span.active ? "no"
                               : "eh") +
            cell(span.fault) + cell(span.host, "s") + cell(when(span.active, origin), "r") +
-           cell(when(span.ended, origin), "r") + cell(cause_words(span.cause), "s") +
-           cell(shorten(after, 300), "s") + "</tr>\n";
+           cell(when(span.ended, origin), "r") +
+           cell(shorten(course_words(span, measures.ended), 200), "s") +
+           cell(cause_words(span.cause), "s") + cell(shorten(after, 300), "s") + "</tr>\n";
   }
   return out + close_table(rows);
 }

@@ -58,17 +58,36 @@ std::vector<Flag> flags_of(const Picture& picture) {
   return merged;
 }
 
+/// On periods closer than this, in plot units, are drawn as one: nobody could tell them apart.
+constexpr double kFinest = 0.4;
+
+/// A thread for the injection's whole life, and a bar for each on period.
+void draw_periods(Picture& picture, const InjectionSpan& span, double b, double middle,
+                  std::string_view tip) {
+  std::vector<std::pair<double, double>> bars;
+  const auto add = [&](double from, double to) {
+    if (!bars.empty() && from <= bars.back().second + kFinest)
+      bars.back().second = std::max(bars.back().second, to);
+    else bars.emplace_back(from, to);
+  };
+  for (const auto& [from, to] : span.on) add(picture.axis.inside(from), picture.axis.inside(to));
+  if (span.on_since) add(picture.axis.inside(*span.on_since), b);
+  picture.bar(picture.axis.inside(span.active->at), b, middle - 1, 2, "fault", tip);
+  for (const auto& [from, to] : bars) picture.bar(from, to, middle - 7, 14, "fault", tip, 0.5);
+}
+
 /// Shades the times when a fault was on, behind every row.
 void shade(Picture& picture) {
   std::vector<std::pair<double, double>> windows;
-  for (const InjectionSpan& span : picture.measures.injections)
-    if (span.active)
-      windows.emplace_back(picture.axis.inside(span.active->at),
-                           span.ended ? picture.axis.inside(span.ended->at) : kPlot);
+  for (const InjectionSpan& span : picture.measures.injections) {
+    for (const auto& [from, to] : span.on)
+      windows.emplace_back(picture.axis.inside(from), picture.axis.inside(to));
+    if (span.on_since) windows.emplace_back(picture.axis.inside(*span.on_since), kPlot);
+  }
   std::ranges::sort(windows);
   std::vector<std::pair<double, double>> merged;
   for (const auto& window : windows) {
-    if (!merged.empty() && window.first <= merged.back().second)
+    if (!merged.empty() && window.first <= merged.back().second + kFinest)
       merged.back().second = std::max(merged.back().second, window.second);
     else merged.push_back(window);
   }
@@ -94,12 +113,13 @@ void draw_fault(Picture& picture, const InjectionSpan& span) {
   const std::string ending = span.dirty   ? "left the host changed"
                              : span.ended ? cause_words(span.cause)
                                           : "not known to be off";
+  const std::string course = course_words(span, picture.measures.ended);
   const std::string tip =
-      fmt::format("{} on {}\non {}\n{}{}\n{}", span.fault, span.host,
-                  since(span.active->at, picture.axis.origin), ending,
-                  span.ended ? " " + since(span.ended->at, picture.axis.origin) : "",
+      fmt::format("{} on {}\non {}\n{}{}{}\n{}", span.fault, span.host,
+                  since(span.active->at, picture.axis.origin), course.empty() ? "" : course + "\n",
+                  ending, span.ended ? " " + since(span.ended->at, picture.axis.origin) : "",
                   shorten(span.values.dump(-1, ' ', false, Json::error_handler_t::replace), 120));
-  picture.bar(a, b, middle - 7, 14, "fault", tip);
+  draw_periods(picture, span, b, middle, tip);
   if (span.dirty || !span.ended) picture.bar(b, kPlot, middle - 7, 14, "leak", tip);
   std::string_view shape = "<path d=\"M0 -9V9\"/>";
   std::string_view style = "end";
@@ -110,9 +130,11 @@ void draw_fault(Picture& picture, const InjectionSpan& span) {
     style = "end dirty";
   picture.mark(off ? b : kPlot - 12, middle, shape, style, tip);
   const std::string words = span.superseded.empty() ? ending : ending + ", their change kept";
+  // Words on a bar with gaps would stand half on paper.
+  const bool whole = span.on.size() + (span.on_since ? 1 : 0) < 2;
   if (!span.dirty && b + 14 + text_width(words) < kPlot)
     picture.label(b, middle + 4, "", words, 13);
-  else picture.label(a, middle + 4, "on-fault", words, 8);
+  else if (whole) picture.label(a, middle + 4, "on-fault", words, 8);
 }
 
 }  // namespace

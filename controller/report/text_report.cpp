@@ -159,6 +159,22 @@ void step_rows(Page& page, const Measures& measures) {
   page.more(measures.steps.size());
 }
 
+/// Medians hide what comes in two modes: users saw one or the other.
+void mode_rows(Page& page, const Measures& measures) {
+  std::size_t shown = 0;
+  for (const SliSeries& series : measures.series) {
+    std::string words = modes_words(series);
+    const std::string periods = periods_words(series);
+    if (!periods.empty()) words += (words.empty() ? "" : "; ") + periods;
+    if (words.empty() || shown++ >= kMostRows) continue;
+    if (shown == 1) page.heading("what users felt while the fault lasted");
+    page.wrapped(std::string(28, ' '),
+                 fmt::format("  {:<26}", plain(shorten(series.probe + " from " + series.host, 26))),
+                 plain(shorten(words, 180)));
+  }
+  page.more(shown);
+}
+
 void score_rows(Page& page, const Scorecard& card) {
   page.heading("scores (0 to 100; what would have raised them)");
   for (const Score& score : card.scores) {
@@ -193,6 +209,8 @@ void host_rows(Page& page, const Measures& measures) {
     page.line(fmt::format("  {} {:<28} {}{}", page.mark(clean),
                           plain(shorten(span.fault + " on " + span.host, 28)),
                           plain(shorten(state, 50)), clean ? "; reads as before" : ""));
+    if (const std::string course = course_words(span, measures.ended); !course.empty())
+      page.wrapped("       ", "       ", plain(shorten(course, 180)));
   }
   page.more(measures.injections.size());
 }
@@ -204,6 +222,7 @@ std::string text_report(const Measures& measures, const Scorecard& card,
   Page page(colour);
   head(page, measures, card, experiment);
   interval_rows(page, measures);
+  mode_rows(page, measures);
   detection_rows(page, measures);
   step_rows(page, measures);
   score_rows(page, card);

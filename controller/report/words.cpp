@@ -207,14 +207,16 @@ std::string_view word(StepEvidence evidence) {
 }
 
 std::string cause_words(std::string_view cause) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kCauses{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kCauses{
       {{"time-up", "its time was up"},
        {"requested", "undone on request"},
        {"halted", "undone by the halt"},
        {"lease-lost", "lease lost: undone by the agent"},
        {"cured", "cured by responders"},
        {"agent-stopped", "agent stopped: undone"},
-       {"agent-died", "agent died: undone by the guardian"}}};
+       {"agent-died", "agent died: undone by the guardian"},
+       {"apply-failed", "failed, and taken back"},
+       {"superseded", "changed by responders, left to them"}}};
   for (const auto& [name, words] : kCauses)
     if (name == cause) return std::string(words);
   return std::string(cause);

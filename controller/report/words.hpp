@@ -41,6 +41,14 @@ namespace firedrill::reporting {
 /// "time up" for time-up, "a halt" for halted, and so on; other text as it is.
 [[nodiscard]] std::string cause_words(std::string_view cause);
 
+/// "on for 10.0 s, off for 20.0 s: 4 periods, on 33% of the time; loss from 0% to 5% over 1 min".
+/// Empty for a fault that is simply on. `until` ends what has no known end.
+[[nodiscard]] std::string course_words(const InjectionSpan& span, UtcTime until);
+/// "two modes: 12 ms (66%) and 210 ms (34%)", or empty when there is one.
+[[nodiscard]] std::string modes_words(const SliSeries& series);
+/// "205 ms while on, 12 ms while off", or empty when the fault had no off periods.
+[[nodiscard]] std::string periods_words(const SliSeries& series);
+
 /// The instant that reports call 0: the injection; without one the time it was due (a sham run),
 /// or the start.
 [[nodiscard]] UtcTime origin_of(const Measures& measures);

@@ -10,7 +10,8 @@
 
 namespace firedrill {
 
-/// The life of one injection (design words). `cured` and `superseded` are kinds of undone.
+/// The life of one injection (design words). `cured` and `superseded` are kinds of undone. In the
+/// off periods of a pattern it stays `active`.
 enum class InjectionState : std::uint8_t {
   prepared,
   applying,
@@ -32,7 +33,8 @@ enum class UndoCause : std::uint8_t {
   cured,          ///< responders brought the cure about while it was on
   agent_stopped,  ///< the agent was told to stop
   agent_died,     ///< the guardian or the next agent found it
-  apply_failed,   ///< apply stopped half way; what had landed was taken back
+  apply_failed,   ///< it could not be applied, or not go on; what had landed was taken back
+  superseded,     ///< responders changed what it had set or would set again; left to them
 };
 [[nodiscard]] std::string_view to_string(UndoCause cause);
 [[nodiscard]] Result<UndoCause> parse_undo_cause(std::string_view text);
@@ -51,6 +53,7 @@ struct CureCondition {
 struct Pattern {
   Duration on{};
   Duration off{};
+  bool operator==(const Pattern&) const = default;
 };
 
 /// A numeric parameter that moves in equal steps from `from` to the value in the parameters, which
@@ -58,8 +61,9 @@ struct Pattern {
 struct Ramp {
   std::string parameter;
   std::string from;  ///< as a person writes it, with its unit
-  Duration over{};
-  int steps = 10;  ///< 1 .. 1000
+  Duration over{};   ///< 100ms .. 24h, and at least 100ms for each step
+  int steps = 10;    ///< 1 .. 1000
+  bool operator==(const Ramp&) const = default;
 };
 
 /// One fault on one host.
@@ -76,9 +80,19 @@ struct FaultRequest {
 };
 
 [[nodiscard]] Json to_json(const CureCondition& cure);
+[[nodiscard]] Json to_json(const Pattern& pattern);
+[[nodiscard]] Json to_json(const Ramp& ramp);
 [[nodiscard]] Json to_json(const FaultRequest& request);
 [[nodiscard]] Result<CureCondition> parse_cure_condition(const Json& json,
                                                          std::string_view pointer);
+/// A cure must be seen within one on period, so several of its samples must fall into each.
+/// @param pointer  of the cure
+[[nodiscard]] Result<void> check_cure_pace(const CureCondition& cure, const Pattern& pattern,
+                                           std::string_view pointer);
+/// {"on": "10s", "off": "20s"}
+[[nodiscard]] Result<Pattern> parse_pattern(const Json& json, std::string_view pointer);
+/// {"parameter": "loss", "from": "0%", "over": "60s", "steps": 10}; steps may be left out.
+[[nodiscard]] Result<Ramp> parse_ramp(const Json& json, std::string_view pointer);
 [[nodiscard]] Result<FaultRequest> parse_fault_request(const Json& json, std::string_view pointer);
 
 }  // namespace firedrill

@@ -63,7 +63,8 @@ OwnedParamSpec own(const ParamSpec& spec) {
           .choices = {spec.choices.begin(), spec.choices.end()},
           .default_text = std::string(spec.default_text),
           .help = std::string(spec.help),
-          .list = spec.list};
+          .list = spec.list,
+          .ramps = spec.ramps};
 }
 
 std::vector<OwnedParamSpec> own_all(std::span<const ParamSpec> specs) {
@@ -171,6 +172,12 @@ Result<Json> check_param(const OwnedParamSpec& spec, const Json& given,
   return values;
 }
 
+std::string join(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const std::string_view word : words) out += (out.empty() ? " " : ", ") + std::string(word);
+  return out;
+}
+
 [[noreturn]] void missing(std::string_view name) {
   std::fprintf(stderr, "bug: parameter '%.*s' read but absent or of another type\n",
                static_cast<int>(name.size()), name.data());
@@ -242,6 +249,57 @@ Result<Params> validate_params(std::span<const ParamSpec> specs, const Json& giv
   return validate_params(own_all(specs), given, pointer);
 }
 
+Result<Params> validate_ramp(std::span<const OwnedParamSpec> specs, const Json& given,
+                             const Ramp& ramp, std::string_view pointer) {
+  const std::string place = pointer_join(pointer, "parameter");
+  std::vector<std::string_view> ramping;
+  std::vector<std::string_view> names;
+  for (const OwnedParamSpec& spec : specs) {
+    names.emplace_back(spec.name);
+    if (spec.ramps) ramping.emplace_back(spec.name);
+  }
+  if (std::ranges::find(names, ramp.parameter) == names.end())
+    return fail_at(place, "unknown parameter '" + ramp.parameter + "'." +
+                              suggestion(ramp.parameter, ramping.empty() ? names : ramping));
+  if (std::ranges::find(ramping, ramp.parameter) == ramping.end())
+    return fail_at(place, "'" + ramp.parameter + "' cannot change while the fault is on; " +
+                              (ramping.empty() ? "nothing of this fault can" : "these can:") +
+                              join(ramping));
+  if (!given.contains(ramp.parameter))
+    return fail_at(place, "'" + ramp.parameter +
+                              "' must be among the arguments too: its value there is where the "
+                              "ramp ends");
+  Json start = given;
+  start[ramp.parameter] = ramp.from;
+  auto params = validate_params(specs, start, "");
+  if (params || params.error().pointer != "/" + ramp.parameter) return params;
+  return fail_at(pointer_join(pointer, "from"), params.error().what);
+}
+
+Result<Params> validate_ramp(std::span<const ParamSpec> specs, const Json& given, const Ramp& ramp,
+                             std::string_view pointer) {
+  return validate_ramp(own_all(specs), given, ramp, pointer);
+}
+
+Params ramped(const Params& start, const Params& peak, std::string_view name, int step, int steps) {
+  const auto from = get_or_abort<double>(start.values_, name);
+  const auto to = get_or_abort<double>(peak.values_, name);
+  Params out = peak;
+  if (step >= steps) return out;
+  const double value = from + (to - from) * step / steps;
+  Json& place = out.values_.find(name).value();
+  if (place.is_number_float()) place = value;
+  else place = std::llround(value);
+  return out;
+}
+
+std::string param_text(std::span<const ParamSpec> specs, const Params& params,
+                       std::string_view name) {
+  const auto spec = std::ranges::find(specs, name, &ParamSpec::name);
+  if (spec == specs.end()) missing(name);
+  return bound_text(spec->type, get_or_abort<double>(params.canonical(), name));
+}
+
 Json to_json_schema(std::span<const OwnedParamSpec> specs) {
   Json properties = Json::object();
   Json required = Json::array();
@@ -257,6 +315,7 @@ Json to_json_schema(std::span<const OwnedParamSpec> specs) {
     property["x-firedrill-type"] = name_of(spec.type);
     if (bounded(spec))
       property.update({{"x-firedrill-min", spec.min}, {"x-firedrill-max", spec.max}});
+    if (spec.ramps) property["x-firedrill-ramps"] = true;
     if (!spec.default_text.empty()) property["default"] = spec.default_text;
     if (spec.required) required.push_back(spec.name);
     properties[spec.name] = std::move(property);
@@ -287,6 +346,7 @@ Result<std::vector<OwnedParamSpec>> from_json_schema(const Json& schema) {
       spec.required = std::ranges::find(required, Json(name)) != required.end();
       spec.min = property.value("x-firedrill-min", 0.0);
       spec.max = property.value("x-firedrill-max", spec.min - 1);
+      spec.ramps = property.value("x-firedrill-ramps", false);
       spec.default_text = property.value("default", "");
       spec.help = property.value("description", "");
       out.push_back(std::move(spec));
@@ -310,6 +370,7 @@ std::string to_help_text(std::span<const ParamSpec> specs) {
     line.resize(std::max<std::size_t>(line.size() + 1, 46), ' ');
     line += spec.help;
     if (spec.required) line += " (required)";
+    if (spec.ramps) line += " (can ramp)";
     if (!spec.default_text.empty()) line += " (default " + spec.default_text + ")";
     out += line + "\n";
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "firedrill/fault_request.hpp"
 #include "firedrill/json.hpp"
 #include "firedrill/units.hpp"
 
@@ -64,6 +65,7 @@ class Params {
  private:
   friend Result<Params> validate_params(std::span<const OwnedParamSpec>, const Json&,
                                         std::string_view);
+  friend Params ramped(const Params&, const Params&, std::string_view, int, int);
   Json values_;
 };
 
@@ -73,6 +75,21 @@ class Params {
                                              const Json& given, std::string_view pointer);
 [[nodiscard]] Result<Params> validate_params(std::span<const ParamSpec> specs, const Json& given,
                                              std::string_view pointer);
+
+/// Where `ramp` starts: `given`, with its parameter at `from` in place of its own value, which is
+/// where the ramp ends. The parameter must be in `given` and marked `ramps`.
+/// @param pointer  of the ramp, e.g. "/ramp"
+[[nodiscard]] Result<Params> validate_ramp(std::span<const OwnedParamSpec> specs, const Json& given,
+                                           const Ramp& ramp, std::string_view pointer);
+[[nodiscard]] Result<Params> validate_ramp(std::span<const ParamSpec> specs, const Json& given,
+                                           const Ramp& ramp, std::string_view pointer);
+/// `peak` with the number `name` moved `step` of `steps` equal steps of the way that leads from its
+/// value in `start`; whole numbers are rounded. The last step is exactly `peak`.
+[[nodiscard]] Params ramped(const Params& start, const Params& peak, std::string_view name,
+                            int step, int steps);
+/// The number `name` of `params`, as a person writes it: "2.5%", "150ms".
+[[nodiscard]] std::string param_text(std::span<const ParamSpec> specs, const Params& params,
+                                     std::string_view name);
 
 /// The table as JSON Schema (draft 2020-12), with "x-firedrill-type", bounds and help inside.
 [[nodiscard]] Json to_json_schema(std::span<const OwnedParamSpec> specs);

@@ -61,7 +61,9 @@ TEST(FaultRequest, RoundTripsWithEverything) {
                                                  .value = "rx_slots",
                                                  .min = 512,
                                                  .max = std::nullopt,
-                                                 .interval = 200ms}};
+                                                 .interval = 200ms},
+                       .pattern = Pattern{.on = 10s, .off = 20s},
+                       .ramp = Ramp{.parameter = "loss", .from = "0%", .over = 60s, .steps = 6}};
   const auto back = parse_fault_request(to_json(request), "");
   ASSERT_TRUE(back) << describe(back.error());
   EXPECT_EQ(to_json(*back), to_json(request));
@@ -93,6 +95,63 @@ TEST(Event, RoundTripsThroughText) {
   const auto back = parse_event(Json::parse(to_json(event).dump()));
   ASSERT_TRUE(back) << describe(back.error());
   EXPECT_EQ(to_json(*back).dump(), to_json(event).dump());
+}
+
+Json small_request() {
+  return {{"id", "a"},
+          {"run", "r"},
+          {"fault", "netem"},
+          {"arguments", {{"loss", "5%"}}},
+          {"duration", "60s"}};
+}
+
+TEST(FaultRequest, PatternAndRampRoundTrip) {
+  Json json = small_request();
+  json["pattern"] = {{"on", "10s"}, {"off", "20s"}};
+  json["ramp"] = {{"parameter", "loss"}, {"from", "0%"}, {"over", "1m"}, {"steps", 12}};
+  const auto request = parse_fault_request(json, "");
+  ASSERT_TRUE(request) << describe(request.error());
+  EXPECT_EQ(request->pattern, (Pattern{10s, 20s}));
+  EXPECT_EQ(request->ramp, (Ramp{"loss", "0%", 60s, 12}));
+  const auto back = parse_fault_request(to_json(*request), "");
+  ASSERT_TRUE(back) << describe(back.error());
+  EXPECT_EQ(back->pattern, request->pattern);
+  EXPECT_EQ(back->ramp, request->ramp);
+  const auto neither = parse_fault_request(small_request(), "");
+  ASSERT_TRUE(neither);
+  EXPECT_FALSE(neither->pattern || neither->ramp);
+}
+
+TEST(FaultRequest, ARampHasTenStepsAndMayStartFromABareWholeNumber) {
+  const auto ramp = parse_ramp({{"parameter", "rx"}, {"from", 1024}, {"over", "30s"}}, "");
+  ASSERT_TRUE(ramp);
+  EXPECT_EQ(ramp->from, "1024");
+  EXPECT_EQ(ramp->steps, 10);
+}
+
+TEST(FaultRequest, PatternAndRampAreReadStrictly) {
+  const std::pair<Json, std::string> cases[] = {
+      {{{"pattern", {{"on", "10s"}}}}, "/pattern"},
+      {{{"pattern", {{"on", "10s"}, {"off", "99ms"}}}}, "/pattern/off"},
+      {{{"pattern", {{"on", "25h"}, {"off", "1s"}}}}, "/pattern/on"},
+      {{{"pattern", {{"on", "10s"}, {"off", "1s"}, {"of", "1s"}}}}, "/pattern/of"},
+      {{{"pattern", "10s"}}, "/pattern"},
+      {{{"ramp", {{"parameter", "loss"}, {"over", "10s"}}}}, "/ramp"},
+      {{{"ramp", {{"parameter", "loss"}, {"from", 0.5}, {"over", "10s"}}}}, "/ramp/from"},
+      {{{"ramp", {{"parameter", "loss"}, {"from", "0%"}, {"over", "10s"}, {"steps", 0}}}},
+       "/ramp/steps"},
+      {{{"ramp", {{"parameter", "loss"}, {"from", "0%"}, {"over", "10s"}, {"steps", 1001}}}},
+       "/ramp/steps"},
+      {{{"ramp", {{"parameter", "loss"}, {"from", "0%"}, {"over", "1s"}, {"steps", 11}}}},
+       "/ramp/steps"},
+      {{{"ramp", {{"paramter", "loss"}, {"from", "0%"}, {"over", "1s"}}}}, "/ramp"}};
+  for (const auto& [part, pointer] : cases) {
+    Json json = small_request();
+    json.update(part);
+    const auto refused = parse_fault_request(json, "");
+    ASSERT_FALSE(refused) << part.dump();
+    EXPECT_EQ(refused.error().pointer, pointer) << part.dump() << ": " << refused.error().what;
+  }
 }
 
 }  // namespace

@@ -109,5 +109,71 @@ TEST(Schema, SurvivesTheWayToTheController) {
                                Json{{"device", "eth0"}, {"delay", "61s"}}, ""));
 }
 
+constexpr ParamSpec number(std::string_view name, ParamType type, double min, double max,
+                           bool ramps) {
+  return {.name = name,
+          .type = type,
+          .min = min,
+          .max = max,
+          .choices = {},
+          .default_text = {},
+          .help = {},
+          .ramps = ramps};
+}
+constexpr std::array kRamping{number("delay", ParamType::duration, 1, 60e6, true),
+                              number("loss", ParamType::ratio, 0, 1, true),
+                              number("slots", ParamType::integer, 1, 4096, true),
+                              number("port", ParamType::integer, 1, 65535, false)};
+
+TEST(Ramp, MovesOneNumberInEqualStepsAndEndsExactly) {
+  const Json given{{"delay", "100ms"}, {"loss", "30%"}, {"slots", 64}};
+  const Params peak = *validate_params(kRamping, given, "");
+  const auto start = validate_ramp(kRamping, given, {"slots", "1024", 1s, 7}, "/ramp");
+  ASSERT_TRUE(start) << start.error().what;
+  EXPECT_EQ(start->integer("slots"), 1024);
+  EXPECT_EQ(start->duration("delay"), 100ms) << "the others stay";
+  EXPECT_EQ(ramped(*start, peak, "slots", 0, 7).integer("slots"), 1024);
+  EXPECT_EQ(ramped(*start, peak, "slots", 1, 7).integer("slots"), 887) << "887.14 is rounded";
+  EXPECT_EQ(ramped(*start, peak, "slots", 2, 7).integer("slots"), 750) << "749.71 too";
+  EXPECT_EQ(ramped(*start, peak, "slots", 7, 7).canonical(), peak.canonical());
+  EXPECT_EQ(ramped(*start, peak, "slots", 8, 7).canonical(), peak.canonical());
+
+  const auto none = validate_ramp(kRamping, given, {"loss", "0%", 1s, 3}, "/ramp");
+  ASSERT_TRUE(none);
+  const Params third = ramped(*none, peak, "loss", 1, 3);
+  EXPECT_NEAR(third.ratio("loss").value, 0.1, 1e-12);
+  EXPECT_EQ(param_text(kRamping, third, "loss"), "10%");
+  EXPECT_EQ(param_text(kRamping, third, "delay"), "100ms");
+  EXPECT_EQ(ramped(*none, peak, "loss", 3, 3).ratio("loss").value, 0.3) << "exactly, not nearly";
+}
+
+TEST(Ramp, RefusesWhatCannotBeWithThePlace) {
+  const Json given{{"loss", "30%"}, {"port", 80}};
+  const std::pair<Ramp, std::string> cases[] = {
+      {{"lsos", "0%", 1s, 1}, "/r/parameter: unknown parameter 'lsos'. Did you mean 'loss'?"},
+      {{"port", "1", 1s, 1},
+       "/r/parameter: 'port' cannot change while the fault is on; these can: "
+       "delay, loss, slots"},
+      {{"delay", "1ms", 1s, 1},
+       "/r/parameter: 'delay' must be among the arguments too: its value "
+       "there is where the ramp ends"},
+      {{"loss", "101%", 1s, 1}, "/r/from: 'loss': "},
+      {{"loss", "1ms", 1s, 1}, "/r/from: 'loss': "}};
+  for (const auto& [ramp, expected] : cases) {
+    const auto refused = validate_ramp(kRamping, given, ramp, "/r");
+    ASSERT_FALSE(refused) << expected;
+    const std::string seen = refused.error().pointer + ": " + refused.error().what;
+    EXPECT_TRUE(seen.starts_with(expected)) << seen;
+  }
+}
+
+TEST(Ramp, WhatCanRampCrossesTheWireAndShowsInTheHelp) {
+  const auto back = from_json_schema(to_json_schema(kRamping));
+  ASSERT_TRUE(back);
+  for (const OwnedParamSpec& spec : *back) EXPECT_EQ(spec.ramps, spec.name != "port") << spec.name;
+  EXPECT_EQ(to_json_schema(kRamping)["properties"]["loss"]["x-firedrill-ramps"], true);
+  EXPECT_NE(to_help_text(kRamping).find("(can ramp)"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace firedrill

@@ -37,7 +37,7 @@ class ExecutorTest : public ::testing::Test {
                                 },
                             .sample = [this](std::string_view, const Json&) -> Result<rpc::Sample> {
                               rpc::Sample out;
-                              out.from_us = out.to_us = 1;
+                              out.from_us = out.to_us = to_micros(SystemClock{}.utc());
                               out.values["broken"] = ++samples_ < 4 ? 1 : 0;
                               return out;
                             },

@@ -16,6 +16,11 @@ class NoHost final : public Host {
  public:
   Network& network() override { std::abort(); }
   Ethtool& ethtool() override { std::abort(); }
+  Disks& disks() override { std::abort(); }
+  Cgroups& cgroups() override { std::abort(); }
+  Processes& processes() override { std::abort(); }
+  Routes& routes() override { std::abort(); }
+  Bird& bird() override { std::abort(); }
   std::vector<kernel::Endpoint> protected_peers() override { return {}; }
   std::uint32_t fresh_token() override { return 1; }
 };
@@ -40,7 +45,18 @@ struct World {
   bool undo_does_nothing = false;
   bool supported = true;
   std::function<void()> during_apply;
+  std::string fail_adjust, fail_advance;  ///< "" not; "conflict"; else the error's words
+  bool fail_verify = false;
+  std::optional<Pattern> own_pattern;
+  std::optional<Duration> pace;
+  int growth_per_call = 1;  ///< of advance()
+  int grown = 0;
+  std::vector<Duration> advances;  ///< what advance() was told
 };
+
+inline std::string level_of(const Params& params) {
+  return params.has("loss") ? " " + to_string(params.ratio("loss")) : "";
+}
 
 class FakeFault final : public Fault {
  public:
@@ -68,11 +84,33 @@ class FakeFault final : public Fault {
                                    const Json& /*record*/) const override {
     const std::string key = params.text("key");
     if (world_.during_apply) world_.during_apply();
-    world_.log.push_back("apply " + key);
+    world_.log.push_back("apply " + key + level_of(params));
     world_.values[key] = "broken";
     if (world_.throw_in_apply) throw std::runtime_error("thrown");
     if (world_.fail_apply) return fail(ErrorCode::io_failed, "apply failed");
     return Json{{"value", world_.values[key]}};
+  }
+  [[nodiscard]] Result<Json> adjust(Host& /*host*/, const Params& params,
+                                    const Json& record) const override {
+    const auto key = record.at("key").get<std::string>();
+    world_.log.push_back("adjust " + key + level_of(params));
+    if (world_.fail_adjust == "conflict") return fail(ErrorCode::conflict, "somebody was here");
+    if (!world_.fail_adjust.empty()) return fail(ErrorCode::io_failed, world_.fail_adjust);
+    return Json{{"loss", to_string(params.ratio("loss"))}};
+  }
+  [[nodiscard]] std::optional<Duration> pace(const Params& /*params*/) const override {
+    return world_.pace;
+  }
+  [[nodiscard]] Result<Json> advance(Host& /*host*/, const Params& /*params*/,
+                                     const Json& /*record*/, Duration active) const override {
+    world_.advances.push_back(active);
+    if (world_.fail_advance == "conflict") return fail(ErrorCode::conflict, "somebody was here");
+    if (!world_.fail_advance.empty()) return fail(ErrorCode::io_failed, world_.fail_advance);
+    world_.grown += world_.growth_per_call;
+    return Json{{"grown", world_.grown}};
+  }
+  [[nodiscard]] std::optional<Pattern> pattern(const Params& /*params*/) const override {
+    return world_.own_pattern;
   }
   [[nodiscard]] Result<UndoOutcome> undo(Host& /*host*/, const Json& record) const override {
     const auto key = record.at("key").get<std::string>();
@@ -91,6 +129,7 @@ class FakeFault final : public Fault {
   }
   [[nodiscard]] Result<Verification> verify(Host& /*host*/, const Json& record) const override {
     const auto key = record.at("key").get<std::string>();
+    if (world_.fail_verify) return fail(ErrorCode::io_failed, "verify failed");
     Verification out;
     if (world_.values[key] != record.at("old").get<std::string>())
       out.differences.push_back(key + " is " + world_.values[key]);
@@ -111,7 +150,8 @@ class FakeFault final : public Fault {
        .max = 1,
        .choices = {},
        .default_text = {},
-       .help = "to have something with a bound"},
+       .help = "to have something with a bound",
+       .ramps = true},
   };
   World& world_;
 };

@@ -46,10 +46,32 @@ TEST(Parse, ReadsActions) {
   EXPECT_EQ(drop.lease, Duration(20s));
   ASSERT_TRUE(drop.cured_by);
   EXPECT_EQ(drop.cured_by->min, 512);
+  EXPECT_EQ(drop.pattern, (Pattern{10s, 5s}));
+  EXPECT_EQ(drop.ramp, (Ramp{"loss", "0%", 30s, 6}));
   EXPECT_EQ(drop.pointer, "/method/0");
   EXPECT_EQ(got->faults[1].duration, 30s);
+  EXPECT_FALSE(got->faults[1].pattern || got->faults[1].ramp);
   EXPECT_EQ(got->faults[1].start_after, "drop");
   EXPECT_EQ(got->faults[1].pointer, "/method/2");
+}
+
+TEST(Parse, PatternAndRampAreReadStrictly) {
+  const std::pair<Json, std::string> cases[] = {
+      {changed("/method/0/pattern/off", nullptr), "/method/0/pattern"},
+      {changed("/method/0/pattern/off", "50ms"), "/method/0/pattern/off"},
+      {changed("/method/0/pattern/of", "5s"), "/method/0/pattern/of"},
+      {changed("/method/0/pattern/on", "500ms"), "/method/0/cured-by/interval"},
+      {changed("/method/0/ramp/parameter", nullptr), "/method/0/ramp"},
+      {changed("/method/0/ramp/from", 0.5), "/method/0/ramp/from"},
+      {changed("/method/0/ramp/over", "25h"), "/method/0/ramp/over"},
+      {changed("/method/0/ramp/steps", 301), "/method/0/ramp/steps"},
+      {changed("/method/0/ramp/step", 3), "/method/0/ramp/step"},
+      {changed("/method/3/ramp", Json::object()), "/method/3/ramp"}};
+  for (const auto& [document, pointer] : cases) {
+    const auto refused = parse(document);
+    ASSERT_FALSE(refused) << pointer;
+    EXPECT_EQ(refused.error().pointer, pointer) << refused.error().what;
+  }
 }
 
 TEST(Parse, ProcessActionsWaitForEachOtherUnlessInTheBackground) {

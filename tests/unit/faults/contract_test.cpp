@@ -211,6 +211,100 @@ TEST_P(FaultContract, AppliesAgainFromTheSameRecordAfterUndo) {
   }
 }
 
+/// Half of what the example asks for, as a person writes it.
+std::string half_of(ParamType type, double value) {
+  const auto half = static_cast<std::int64_t>(value / 2);
+  switch (type) {
+    case ParamType::duration:
+      return to_string(Duration{half});
+    case ParamType::bytes:
+      return to_string(ByteCount{static_cast<std::uint64_t>(half)});
+    case ParamType::rate:
+      return to_string(BitRate{static_cast<std::uint64_t>(half)});
+    case ParamType::ratio:
+      return to_string(Ratio{value / 2});
+    default:
+      return std::to_string(half);
+  }
+}
+
+/// One ramp for each parameter of the example that can have one.
+std::vector<Ramp> ramps_of(const Fault& fault) {
+  std::vector<Ramp> out;
+  const Params peak = example_of(fault);
+  for (const ParamSpec& spec : fault.schema())
+    if (spec.ramps && fault.example().contains(spec.name))
+      out.push_back({std::string(spec.name),
+                     half_of(spec.type, peak.canonical()[spec.name].get<double>()),
+                     std::chrono::seconds(4), 4});
+  return out;
+}
+
+/// An injection with a ramp, as the engine carries it out.
+struct RampRun {
+  RampRun(const Fault& what, const Ramp& how) : fault(what), ramp(how), peak(example_of(what)) {
+    auto from = validate_ramp(what.schema(), what.example(), how, "/ramp");
+    if (!from) ADD_FAILURE() << describe(from.error());
+    start = from.value_or(Params{});
+  }
+  void begin(FakeHost& host) {
+    EXPECT_TRUE(fault.check_step(start));
+    const auto captured = fault.capture(host, peak);
+    ASSERT_TRUE(captured);
+    record = *captured;
+    record["ramp"] = ramp_member(ramp, start, peak);
+    const auto applied = fault.apply(host, start, record);
+    ASSERT_TRUE(applied) << describe(applied.error());
+  }
+  Result<Json> go_to(FakeHost& host, int step) const {
+    return fault.adjust(host, ramped(start, peak, ramp.parameter, step, ramp.steps), record);
+  }
+  const Fault& fault;
+  const Ramp& ramp;
+  Params peak, start;
+  Json record;
+};
+
+TEST_P(FaultContract, ARampIsUndoneFromEachOfItsSteps) {
+  for (const Ramp& ramp : ramps_of(fault()))
+    for (int end = 0; end <= ramp.steps; ++end) {
+      FakeHost host;
+      const std::string before = host.state();
+      RampRun run(fault(), ramp);
+      run.begin(host);
+      for (int step = 1; step <= end; ++step) {
+        const std::string earlier = host.state();
+        const auto values = run.go_to(host, step);
+        ASSERT_TRUE(values) << ramp.parameter << " " << step << ": " << describe(values.error());
+        EXPECT_FALSE(values->empty());
+        EXPECT_NE(host.state(), earlier) << ramp.parameter << " " << step << " changed nothing";
+      }
+      for ([[maybe_unused]] const int round : {1, 2})
+        ASSERT_TRUE(fault().undo(host, Json::parse(run.record.dump())));
+      EXPECT_EQ(host.state(), before) << ramp.parameter << " after step " << end;
+      EXPECT_TRUE(fault().verify(host, run.record)->clean());
+    }
+}
+
+TEST_P(FaultContract, AnAdjustIsUndoneWhicheverKernelCallFails) {
+  for (const Ramp& ramp : ramps_of(fault()))
+    for (const bool after : {false, true})
+      for (int fail_at = 0;; ++fail_at) {
+        ASSERT_LT(fail_at, kMaxKernelCalls) << "adjust never ran to its end";
+        FakeHost host;
+        const std::string before = host.state();
+        RampRun run(fault(), ramp);
+        run.begin(host);
+        host.fail_call(fail_at, after);
+        const bool adjusted = run.go_to(host, 2).has_value();
+        host.heal();
+        ASSERT_TRUE(fault().undo(host, run.record)) << ramp.parameter << ", call " << fail_at;
+        ASSERT_EQ(host.state(), before) << ramp.parameter << ", call " << fail_at;
+        ASSERT_TRUE(host.kernel.black_holes.empty()) << host.kernel.black_holes.front();
+        if (adjusted) break;
+      }
+}
+
 /// Faults whose record is about a network interface: the first two of the catalogue.
 class NetworkFaultContract : public FaultContract {};
 

@@ -203,5 +203,77 @@ TEST_F(ControlLink, AnotherInterfaceIsFree) {
   EXPECT_TRUE(nic_ring().capture(host, with({{"rx", 64}})));
 }
 
+/// From the 1024 slots that are there to 64, in 15 steps of 64.
+struct Shrinking {
+  explicit Shrinking(FakeHost& host) {
+    const Ramp ramp{"rx", "1024", std::chrono::seconds(15), 15};
+    start = *validate_ramp(nic_ring().schema(), Json{{"device", "eth0"}, {"rx", 64}}, ramp, "");
+    record = *nic_ring().capture(host, peak);
+    record["ramp"] = ramp_member(ramp, start, peak);
+  }
+  [[nodiscard]] Params at(int step) const { return ramped(start, peak, "rx", step, 15); }
+  Params peak = with({{"rx", 64}});
+  Params start;
+  Json record;
+};
+
+TEST(NicRingRamp, BeginsAtWhatIsThereAndShrinksStepByStep) {
+  FakeHost host;
+  const Shrinking ramp(host);
+  ASSERT_TRUE(nic_ring().apply(host, ramp.at(0), ramp.record));
+  EXPECT_EQ(host.kernel.rings.at(kEth0).rx, 1024U);
+  for (int step = 1; step <= 15; ++step) {
+    const auto values = nic_ring().adjust(host, ramp.at(step), ramp.record);
+    ASSERT_TRUE(values) << describe(values.error());
+    EXPECT_EQ(values->at("rx_slots"), 1024 - 64 * step);
+  }
+  EXPECT_EQ(nic_ring().undo(host, ramp.record), UndoOutcome::restored);
+  EXPECT_EQ(host.kernel.rings.at(kEth0).rx, 1024U);
+}
+
+TEST(NicRingRamp, ValueBetweenTwoStepsIsSomebodyElses) {
+  FakeHost host;
+  const Shrinking ramp(host);
+  ASSERT_TRUE(nic_ring().apply(host, ramp.at(0), ramp.record));
+  ASSERT_TRUE(nic_ring().adjust(host, ramp.at(8), ramp.record));
+  host.kernel.rings.at(kEth0).rx = 1000;
+  const auto adjusted = nic_ring().adjust(host, ramp.at(9), ramp.record);
+  ASSERT_FALSE(adjusted);
+  EXPECT_EQ(adjusted.error().code, ErrorCode::conflict);
+  EXPECT_EQ(nic_ring().undo(host, ramp.record), UndoOutcome::superseded);
+  EXPECT_EQ(host.kernel.rings.at(kEth0).rx, 1000U);
+}
+
+TEST(NicRingRamp, DriverThatRoundsEachStepIsStillRecognised) {
+  FakeHost host;
+  host.kernel.ring_multiple = 32;
+  const Ramp ramp{"rx", "1000", std::chrono::seconds(7), 7};
+  const Params peak = with({{"rx", 64}});
+  const auto start =
+      validate_ramp(nic_ring().schema(), Json{{"device", "eth0"}, {"rx", 64}}, ramp, "");
+  Json record = *nic_ring().capture(host, peak);
+  record["ramp"] = ramp_member(ramp, *start, peak);
+  ASSERT_TRUE(nic_ring().apply(host, *start, record));
+  for (int step = 1; step < 7; ++step) {
+    ASSERT_TRUE(nic_ring().adjust(host, ramped(*start, peak, "rx", step, 7), record)) << step;
+    Json copy = record;
+    EXPECT_NE(nic_ring().undo(host, copy), UndoOutcome::superseded) << step;
+    ASSERT_TRUE(nic_ring().apply(host, ramped(*start, peak, "rx", step, 7), record)) << step;
+  }
+}
+
+TEST(NicRingRamp, DamagedRampInTheRecordIsCorrupt) {
+  FakeHost host;
+  const Shrinking ramp(host);
+  ASSERT_TRUE(nic_ring().apply(host, ramp.at(3), ramp.record));
+  for (const Json& damage : {Json(1), Json::object(), Json{{"parameter", "rx"}, {"from", "x"}}}) {
+    Json damaged = ramp.record;
+    damaged["ramp"] = damage;
+    const auto undone = nic_ring().undo(host, damaged);
+    ASSERT_FALSE(undone) << damage.dump();
+    EXPECT_EQ(undone.error().code, ErrorCode::corrupt);
+  }
+}
+
 }  // namespace
 }  // namespace firedrill::agent

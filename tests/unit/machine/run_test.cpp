@@ -372,5 +372,16 @@ TEST(Sham, HasTheSamePhasesAndTimelineAndTouchesNothing) {
   EXPECT_THAT(drive.asked<command::StartProcess>(), IsEmpty());
 }
 
+TEST(Run, WhatRespondersTookOverIsNoTrouble) {
+  Drive drive(plan_of_two());
+  drive.to_active();
+  drive.feed(input::Undone{"r.1", UndoCause::superseded, true});
+  EXPECT_EQ(drive.state.phase, Phase::active) << "the other goes on";
+  drive.feed(input::Undone{"r.2", UndoCause::time_up, true});
+  EXPECT_EQ(drive.state.phase, Phase::recovering);
+  EXPECT_EQ(drive.state.outcome, Outcome::completed);
+  EXPECT_THAT(drive.state.reasons, IsEmpty());
+}
+
 }  // namespace
 }  // namespace firedrill::machine

@@ -37,8 +37,10 @@ AgentView agent(std::string host, std::string role) {
   AgentView out;
   out.host = std::move(host);
   out.tags = {{"role", std::move(role)}};
-  out.faults = {capability("netem", {param("device", ParamType::text, true),
-                                     param("loss", ParamType::ratio)}),
+  OwnedParamSpec loss = param("loss", ParamType::ratio);
+  loss.max = 1;
+  loss.ramps = true;
+  out.faults = {capability("netem", {param("device", ParamType::text, true), loss}),
                 capability("nic-ring", {param("device", ParamType::text, true)})};
   out.probes = {
       capability("tcp", {param("host", ParamType::text, true)}, {"p99_ms", "error_ratio"}),
@@ -295,6 +297,55 @@ TEST(Plan, ReadsAsTextAndJson) {
   EXPECT_EQ(json["injections"].size(), 8U);
   EXPECT_EQ(json["injections"][4]["start"], "13s");
   EXPECT_EQ(json["targets"]["client"], Json::parse(R"(["client-1"])"));
+}
+
+Json ramped_document() {
+  Json out = document();
+  out["method"][0]["pattern"] = {{"on", "1s"}, {"off", "2s"}};
+  out["method"][0]["ramp"] = {{"parameter", "loss"}, {"from", "1%"}, {"over", "8s"}, {"steps", 4}};
+  return out;
+}
+
+TEST(Course, TravelsToEachHostAndIsTold) {
+  const auto plan = plan_of(ramped_document());
+  ASSERT_TRUE(plan) << describe(plan.error());
+  const auto drop = std::ranges::find(plan->injections, "drop", &PlannedInjection::action);
+  ASSERT_NE(drop, plan->injections.end());
+  EXPECT_EQ(drop->request.pattern, (Pattern{1s, 2s}));
+  EXPECT_EQ(drop->request.ramp, (Ramp{"loss", "1%", 8s, 4}));
+  EXPECT_THAT(to_text(*plan), HasSubstr("on for 1s, off for 2s, by turns"));
+  EXPECT_THAT(to_text(*plan), HasSubstr("loss from 1% to 5% over 8s, in 4 steps"));
+  EXPECT_EQ(to_json(*plan)["injections"][0]["request"]["ramp"]["parameter"], "loss");
+}
+
+TEST(Course, WhatTheHostsOwnTableCannotRampIsRefusedWithThePlace) {
+  const auto refusal = [](const std::string& at, const Json& value) {
+    Json changed = ramped_document();
+    changed["method"][0][Json::json_pointer(at)] = value;
+    const auto plan = plan_of(changed);
+    return plan ? "accepted" : plan.error().pointer + ": " + plan.error().what;
+  };
+  EXPECT_THAT(refusal("/ramp/parameter", "los"), HasSubstr("/method/0/ramp/parameter: unknown"));
+  EXPECT_THAT(refusal("/ramp/parameter", "los"), HasSubstr("Did you mean 'loss'?"));
+  EXPECT_THAT(refusal("/ramp/parameter", "device"),
+              HasSubstr("/method/0/ramp/parameter: 'device' cannot change"));
+  EXPECT_THAT(refusal("/ramp/from", "200ms"), HasSubstr("/method/0/ramp/from"));
+  EXPECT_THAT(refusal("/ramp/from", "101%"), HasSubstr("/method/0/ramp/from"));
+  Json without = ramped_document();
+  without["method"][0]["provider"]["arguments"].erase("loss");
+  const auto plan = plan_of(without);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().pointer, "/method/0/ramp/parameter");
+}
+
+TEST(Course, AnAgentOfBeforeRampsRefusesThem) {
+  std::vector<AgentView> agents = fleet();
+  for (AgentView& one : agents)
+    for (rpc::Capability& fault : one.faults)
+      if (fault.name == "netem") fault.schema["properties"]["loss"].erase("x-firedrill-ramps");
+  const auto plan = plan_of(ramped_document(), 1, agents);
+  ASSERT_FALSE(plan);
+  EXPECT_THAT(plan.error().what, HasSubstr("nothing of this fault can"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "controller/report/report.hpp"
 #include "controller/report/words.hpp"
+#include "tests/unit/measure/flap.hpp"
 #include "tests/unit/measure/stories.hpp"
 
 namespace firedrill {
@@ -46,7 +47,8 @@ std::vector<std::pair<std::string, std::vector<Event>>> stories() {
       {"sham", testing::tell({.sham = true})},
       {"false-alarm", testing::tell({.sham = true, .false_alarm = true})},
       {"halted", testing::tell({.whole = 22, .check = {}, .raise = {}, .halt = 20, .end = 40})},
-      {"dirty", testing::tell({.whole = {}, .raise = {}, .dirty = true, .end = 80})}};
+      {"dirty", testing::tell({.whole = {}, .raise = {}, .dirty = true, .end = 80})},
+      {"flap", testing::tell_flap({.remedy = 35})}};
 }
 
 /// With FIREDRILL_PAGES=DIRECTORY the pages are written there, for people and the e2e check.
@@ -148,6 +150,61 @@ TEST(Numbers, KeepThreeDigitsAndNoExponent) {
   EXPECT_EQ(reporting::number(1e7), "10000000");
   EXPECT_EQ(reporting::spoken(Duration{999'960}), "1.0 s");
   EXPECT_EQ(reporting::spoken(Duration{125'000'000}), "2 min 5 s");
+}
+
+std::size_t count_of(std::string_view page, std::string_view what) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = page.find(what, at)) != std::string_view::npos; at += what.size())
+    ++count;
+  return count;
+}
+
+TEST(Flap, ThePictureShadesOnlyTheOnPeriods) {
+  const Told flap(testing::tell_flap());
+  const std::string page = flap.html();
+  EXPECT_EQ(count_of(page, "<rect class=\"window\""), 3U);
+  EXPECT_EQ(count_of(Told(testing::tell()).html(), "<rect class=\"window\""), 1U);
+  EXPECT_TRUE(page.contains("on for 10.0 s, off for 10.0 s: 3 periods, on 50% of the time"));
+  EXPECT_TRUE(page.contains("loss from 0% in 4 steps over 40.0 s, came to 5%"));
+}
+
+TEST(Flap, ThousandsOfPeriodsMakeNoLargerPage) {
+  testing::RunLog log;
+  log.created();
+  log.active("ring.1", "netem", 0, 0);
+  for (int i = 0; i < 5000; ++i) {
+    log.add("injection.paused", i * 0.2 + 0.1,
+            testing::period("ring.1", i * 0.2 + 0.1, i * 0.2 + 0.1));
+    log.add("injection.resumed", i * 0.2 + 0.2,
+            testing::period("ring.1", i * 0.2 + 0.2, i * 0.2 + 0.2));
+  }
+  log.undone("ring.1", "netem", 1001, 1001, "time-up");
+  log.phase("finished", 1001);
+  const Told told(log.events);
+  EXPECT_LT(told.html().size(), 320'000U);
+  EXPECT_TRUE(told.text().contains("5001 periods"));
+}
+
+TEST(Flap, BothModesAreToldInTextAndDrawn) {
+  const Told flap(testing::tell_flap());
+  const std::string text = flap.text();
+  EXPECT_TRUE(text.contains("two modes: 5")) << text;
+  EXPECT_TRUE(text.contains("while on, ")) << text;
+  EXPECT_TRUE(text.contains("3 periods, on 50% of the time")) << text;
+  for (std::size_t at = 0, end; at < text.size(); at = end + 1) {
+    end = std::min(text.find('\n', at), text.size());
+    EXPECT_LE(reporting::length(text.substr(at, end - at)), 100U) << text.substr(at, end - at);
+  }
+  const std::string page = flap.html();
+  EXPECT_EQ(count_of(page, "<svg class=\"spread\""), 2U) << "one for each probe";
+  EXPECT_EQ(count_of(page, "<path class=\"mode\""), 2U) << "of the latency only";
+  EXPECT_FALSE(page.contains("nan") || page.contains("-inf")) << "errors have no spread at all";
+}
+
+TEST(Flap, ASteadyFaultTellsOfNoModes) {
+  const std::string text = Told(testing::tell({.whole = 61, .raise = {}, .end = 75})).text();
+  EXPECT_FALSE(text.contains("two modes")) << text;
+  EXPECT_FALSE(text.contains("while off")) << text;
 }
 
 }  // namespace
