@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "agent/fault.hpp"
+#include "agent/faults/dm_delay.hpp"
+#include "agent/faults/io_throttle.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
 
@@ -12,6 +14,8 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
   std::vector<std::unique_ptr<Fault>> faults;
   faults.push_back(std::make_unique<Netem>());
   faults.push_back(std::make_unique<NicRing>());
+  faults.push_back(std::make_unique<DmDelay>());
+  faults.push_back(std::make_unique<IoThrottle>());
   return faults;
 }
 
