@@ -14,7 +14,7 @@ struct LinuxHostOptions {
   std::function<std::vector<Endpoint>()> protected_peers;
   OperationObserver on_operation;  ///< null: nobody listens
   /// Directories that no fault may make slow: the agent's journal.
-  std::vector<std::filesystem::path> own_paths;
+  std::vector<std::filesystem::path> own_paths{};
 };
 
 /// Opens the sockets. Needs no privilege; what changes something does (CAP_NET_ADMIN).

@@ -146,5 +146,81 @@ TEST_F(IoThrottleKernel, RefusesACgroupWithoutTheControllerOrWithOurselvesInside
   EXPECT_EQ(ourselves.error().code, ErrorCode::refused) << describe(ourselves.error());
 }
 
+/// FIREDRILL_TEST_UNIT names a running unit of the systemd that manages this place.
+class IoThrottleUnitKernel : public DiskLab {
+ protected:
+  void SetUp() override {
+    const char* name = std::getenv("FIREDRILL_TEST_UNIT");
+    if (name == nullptr) GTEST_SKIP() << "FIREDRILL_TEST_UNIT names no unit";
+    unit_ = name;
+    DiskLab::SetUp();
+    if (IsSkipped()) return;
+    const auto device = open_host()->disks().find(name_);
+    ASSERT_TRUE(device);
+    const auto lowest = open_host()->disks().lowest(device->number);
+    ASSERT_TRUE(lowest);
+    node_ = "/dev/" + lowest->name;
+  }
+  Params asked(const std::string& rate) {
+    return params(io_throttle(), {{"unit", unit_}, {"device", mount_}, {"write-rate", rate}});
+  }
+  /// The kernel's limits, systemd's properties, and every run-time drop-in with its content.
+  [[nodiscard]] std::string everything() const {
+    return run("cat /sys/fs/cgroup/$(systemctl show -P ControlGroup " + unit_ +
+               ")/io.max 2>/dev/null || true") +
+           run("systemctl show -p IOReadBandwidthMax,IOWriteBandwidthMax,IOReadIOPSMax," +
+               std::string("IOWriteIOPSMax ") + unit_) +
+           run("find /run/systemd/system.control -type f -exec grep -H . {} + 2>/dev/null || true");
+  }
+  Json inject() {
+    const auto host = open_host();
+    const auto record = io_throttle().capture(*host, asked("8MiB"));
+    if (!record) {
+      ADD_FAILURE() << describe(record.error());
+      return {};
+    }
+    const auto values = io_throttle().apply(*host, asked("8MiB"), *record);
+    if (!values) ADD_FAILURE() << describe(values.error());
+    return *record;
+  }
+
+  std::string unit_;
+  std::string node_;
+};
+
+TEST_F(IoThrottleUnitKernel, LimitSurvivesDaemonReloadAndIsTakenBackWhole) {
+  const std::string before = everything();
+  const Json record = inject();
+  EXPECT_NE(everything().find("wbps=8388608"), std::string::npos) << everything();
+  run("systemctl daemon-reload");
+  EXPECT_NE(everything().find("wbps=8388608"), std::string::npos) << everything();
+  ASSERT_TRUE(io_throttle().adjust(*open_host(), asked("2MiB"), record));
+  EXPECT_NE(everything().find("wbps=2097152"), std::string::npos) << everything();
+  undo(io_throttle(), record, UndoOutcome::restored);
+  // That io was once controlled leaves an io.max of no limits, at most.
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(IoThrottleUnitKernel, EarlierRunTimePropertyComesBackExactly) {
+  run("systemctl set-property --runtime " + unit_ + " 'IOWriteBandwidthMax=" + node_ + " 5000000'");
+  const std::string before = everything();
+  EXPECT_NE(before.find("wbps=5000000"), std::string::npos) << before;
+  const Json record = inject();
+  EXPECT_NE(everything(), before);
+  undo(io_throttle(), record, UndoOutcome::restored);
+  EXPECT_EQ(everything(), before);
+  run("systemctl set-property --runtime " + unit_ + " IOWriteBandwidthMax=");
+  run("rm -r /run/systemd/system.control && systemctl daemon-reload");
+}
+
+TEST_F(IoThrottleUnitKernel, UnitThatIsNotThereIsSaidSo) {
+  const auto refused = io_throttle().capture(
+      *open_host(),
+      params(io_throttle(),
+             {{"unit", "no-such-thing.service"}, {"device", mount_}, {"write-iops", 10}}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::not_found) << describe(refused.error());
+}
+
 }  // namespace
 }  // namespace firedrill::agent::test
