@@ -34,6 +34,7 @@ Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
   std::unique_ptr<LocalAgent> agent(new LocalAgent);
   kernel::LinuxHostOptions host_options;
   host_options.protected_peers = std::move(hooks.protected_peers);
+  host_options.own_paths = {std::filesystem::absolute(config.state_directory)};
   auto host = kernel::open_linux_host(std::move(host_options));
   if (!host) return std::unexpected(host.error());
   agent->host_ = std::move(*host);

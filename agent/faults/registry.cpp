@@ -1,5 +1,7 @@
 // The catalogue. A new fault is one line here.
 #include "agent/fault.hpp"
+#include "agent/faults/dm_delay.hpp"
+#include "agent/faults/io_throttle.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
 
@@ -10,6 +12,8 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
   std::vector<std::unique_ptr<Fault>> faults;
   faults.push_back(std::make_unique<Netem>());
   faults.push_back(std::make_unique<NicRing>());
+  faults.push_back(std::make_unique<DmDelay>());
+  faults.push_back(std::make_unique<IoThrottle>());
   return faults;
 }
 

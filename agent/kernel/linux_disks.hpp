@@ -1,13 +1,27 @@
 // Disks of agent/host_disk.hpp on the kernel that this process runs on.
 #pragma once
 
+#include <filesystem>
+
 #include "agent/host_disk.hpp"
 
 namespace firedrill::agent::kernel {
 
 class LinuxDisks final : public Disks {
  public:
-  explicit LinuxDisks(OperationObserver observer) : observer_(std::move(observer)) {}
+  /// @param own_paths  directories that must stay usable: the agent's journal
+  LinuxDisks(OperationObserver observer, std::vector<std::filesystem::path> own_paths)
+      : observer_(std::move(observer)), own_paths_(std::move(own_paths)) {}
+
+  Result<BlockDevice> find(const std::string& text) override;
+  Result<BlockDevice> lowest(DeviceNumber device) override;
+  Result<std::vector<ProtectedPlace>> protected_places() override;
+  Result<FileExtents> extents(const std::string& path) override;
+  Result<bool> has_target(const std::string& type) override;
+  Result<std::optional<DmState>> state(DeviceNumber device) override;
+  Result<void> load(DeviceNumber device, const DmTable& table) override;
+  Result<void> resume(DeviceNumber device) override;
+  Result<void> clear(DeviceNumber device) override;
 
  private:
   void announce(std::string_view operation) const {
@@ -15,6 +29,7 @@ class LinuxDisks final : public Disks {
   }
 
   OperationObserver observer_;
+  std::vector<std::filesystem::path> own_paths_;
 };
 
 }  // namespace firedrill::agent::kernel

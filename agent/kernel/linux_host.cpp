@@ -22,7 +22,7 @@ class LinuxHost final : public Host {
   LinuxHost(LinuxNetwork network, LinuxEthtool ethtool, const LinuxHostOptions& options)
       : network_(std::move(network)),
         ethtool_(std::move(ethtool)),
-        disks_(options.on_operation),
+        disks_(options.on_operation, options.own_paths),
         cgroups_(options.on_operation),
         processes_(options.on_operation),
         routes_(options.on_operation),

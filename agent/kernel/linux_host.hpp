@@ -1,6 +1,7 @@
 // The real host: netlink sockets to the kernel this process runs on, in its network namespace.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -12,6 +13,8 @@ struct LinuxHostOptions {
   /// Asked anew each time, so that it can follow the agent's live socket. Null: nothing.
   std::function<std::vector<Endpoint>()> protected_peers;
   OperationObserver on_operation;  ///< null: nobody listens
+  /// Directories that no fault may make slow: the agent's journal.
+  std::vector<std::filesystem::path> own_paths{};
 };
 
 /// Opens the sockets. Needs no privilege; what changes something does (CAP_NET_ADMIN).

@@ -13,7 +13,10 @@ namespace firedrill::bench {
 namespace {
 
 const std::vector<std::pair<std::string_view, Measure>>& measures() {
-  static const std::vector<std::pair<std::string_view, Measure>> all = {};
+  static const std::vector<std::pair<std::string_view, Measure>> all = {
+      {"dm-delay", &measure_dm_delay},
+      {"io-throttle", &measure_io_throttle},
+  };
   return all;
 }
 
