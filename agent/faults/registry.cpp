@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "agent/fault.hpp"
+#include "agent/faults/memory_leak.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
 
@@ -12,6 +13,7 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
   std::vector<std::unique_ptr<Fault>> faults;
   faults.push_back(std::make_unique<Netem>());
   faults.push_back(std::make_unique<NicRing>());
+  faults.push_back(std::make_unique<MemoryLeak>());
   return faults;
 }
 
