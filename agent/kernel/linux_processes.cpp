@@ -154,9 +154,10 @@ Result<MemoryRoom> LinuxProcesses::room_of(const ProcessId& process) {
   const auto cgroup = files_.cgroup_of(process.pid);
   if (auto alive = check_alive(process); !alive) return std::unexpected(alive.error());
   // Without a memory controller only the host's own memory is a bound.
-  if (!cgroup && cgroup.error().code == ErrorCode::unsupported) return files_.room("");
+  if (!cgroup && cgroup.error().code == ErrorCode::unsupported)
+    return files_.room("", Reserve::kept);
   if (!cgroup) return std::unexpected(cgroup.error());
-  return files_.room(*cgroup);
+  return files_.room(*cgroup, Reserve::kept);
 }
 
 Result<InjectionOutcome> LinuxProcesses::make_calls(const ProcessId& process,

@@ -210,14 +210,12 @@ Result<HostMemory> MemoryFiles::host() const {
   return out;
 }
 
-Result<MemoryRoom> MemoryFiles::room(const std::string& directory) const {
+Result<MemoryRoom> MemoryFiles::room(const std::string& directory, Reserve reserve) const {
   const auto memory = host();
   if (!memory) return std::unexpected(memory.error());
-  MemoryRoom least{less(memory->available, memory->total / kReserveShare),
-                   memory->total,
-                   less(memory->total, memory->available),
-                   "",
-                   {}};
+  const std::uint64_t kept = reserve == Reserve::kept ? memory->total / kReserveShare : 0;
+  MemoryRoom least{
+      less(memory->available, kept), memory->total, less(memory->total, memory->available), "", {}};
   if (memory->strict) least.mappable = memory->uncommitted;
   if (directory.empty()) return least;
   const auto where = hierarchy();

@@ -31,6 +31,9 @@ struct ProcessMemory {
   std::uint64_t swapped = 0;   ///< VmSwap
 };
 
+/// Whether a twentieth of the host's memory counts as not there.
+enum class Reserve : std::uint8_t { kept, none };
+
 class MemoryFiles {
  public:
   /// `root` stands before every path, so that tests can build a tree. A trailing slash is wrong.
@@ -49,7 +52,7 @@ class MemoryFiles {
   [[nodiscard]] Result<Pressure> pressure(const std::string& resource) const;
   [[nodiscard]] Result<HostMemory> host() const;
   /// Of that cgroup, those above it, and the host; empty: of the host alone.
-  [[nodiscard]] Result<MemoryRoom> room(const std::string& directory) const;
+  [[nodiscard]] Result<MemoryRoom> room(const std::string& directory, Reserve reserve) const;
   [[nodiscard]] Result<ProcessMemory> process(pid_t pid) const;
   /// Proportional set size; walks all of the process's pages. @errors not_found
   [[nodiscard]] Result<std::uint64_t> proportional(pid_t pid) const;

@@ -95,7 +95,7 @@ Result<std::string> LinuxProcesses::memory_cgroup(const std::string& path) {
 
 Result<MemoryRoom> LinuxProcesses::room_in(const std::string& cgroup) {
   announce("processes.room_in");
-  return files_.room(cgroup);
+  return files_.room(cgroup, Reserve::kept);
 }
 
 Result<std::vector<Mapping>> LinuxProcesses::own_mappings() {

@@ -52,8 +52,7 @@ class Probe {
   [[nodiscard]] virtual Result<std::unique_ptr<ProbeSession>> open(const Params& params) const = 0;
 };
 
-/// Every probe this agent knows, in catalogue order: http, tcp, etcd, nic-ring, nic-counters,
-/// tcp-stats.
+/// Every probe this agent knows, in catalogue order.
 [[nodiscard]] const std::vector<std::unique_ptr<Probe>>& probe_registry();
 /// Null when there is none of that name.
 [[nodiscard]] const Probe* find_probe(std::string_view name);

@@ -14,6 +14,9 @@ const std::vector<std::unique_ptr<Probe>>& probe_registry() {
     probes.push_back(make_nic_ring_probe());
     probes.push_back(make_nic_counters_probe());
     probes.push_back(make_tcp_stats_probe());
+    probes.push_back(make_process_memory_probe());
+    probes.push_back(make_cgroup_memory_probe());
+    probes.push_back(make_pressure_probe());
     return probes;
   }();
   return registry;

@@ -13,7 +13,9 @@ namespace firedrill::bench {
 namespace {
 
 const std::vector<std::pair<std::string_view, Measure>>& measures() {
-  static const std::vector<std::pair<std::string_view, Measure>> all = {};
+  static const std::vector<std::pair<std::string_view, Measure>> all = {
+      {"memory-leak", measure_memory_leak},
+  };
   return all;
 }
 
