@@ -2,6 +2,7 @@
 #include "agent/fault.hpp"
 #include "agent/faults/dm_delay.hpp"
 #include "agent/faults/io_throttle.hpp"
+#include "agent/faults/memory_leak.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
 
@@ -14,6 +15,7 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
   faults.push_back(std::make_unique<NicRing>());
   faults.push_back(std::make_unique<DmDelay>());
   faults.push_back(std::make_unique<IoThrottle>());
+  faults.push_back(std::make_unique<MemoryLeak>());
   return faults;
 }
 

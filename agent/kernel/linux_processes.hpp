@@ -1,7 +1,11 @@
 // Processes of agent/host_memory.hpp on the kernel that this process runs on.
 #pragma once
 
+#include <span>
+
 #include "agent/host_memory.hpp"
+#include "agent/kernel/injection.hpp"
+#include "agent/kernel/memory_files.hpp"
 
 namespace firedrill::agent::kernel {
 
@@ -9,12 +13,34 @@ class LinuxProcesses final : public Processes {
  public:
   explicit LinuxProcesses(OperationObserver observer) : observer_(std::move(observer)) {}
 
+  Result<NamespaceId> namespace_id() override;
+  Result<ProcessFacts> facts(pid_t pid) override;
+  Result<std::vector<ProcessFacts>> named(const std::string& name) override;
+  Result<TracePowers> trace_powers() override;
+  Result<std::vector<Mapping>> mappings(const ProcessId& process) override;
+  Result<MemoryRoom> room_of(const ProcessId& process) override;
+  Result<Duration> map(const ProcessId& process, const Region& region) override;
+  Result<Duration> unmap(const ProcessId& process, const Region& region) override;
+  Result<bool> injection_pending(const ProcessId& process) override;
+  Result<std::uint64_t> filled(const ProcessId& process, const Region& region) override;
+  Result<void> fill(const ProcessId& process, const Region& part) override;
+  Result<std::string> memory_cgroup(const std::string& path) override;
+  Result<MemoryRoom> room_in(const std::string& cgroup) override;
+  Result<std::vector<Mapping>> own_mappings() override;
+  Result<ProcessId> start_holder(const HolderSpec& spec) override;
+  Result<void> end_holder(const ProcessId& holder) override;
+
  private:
   void announce(std::string_view operation) const {
     if (observer_) observer_(operation);
   }
+  /// Has one thread of the process make the calls, and announces "processes.injecting" while it
+  /// does.
+  [[nodiscard]] Result<InjectionOutcome> make_calls(const ProcessId& process,
+                                                    std::span<const InjectedCall> calls);
 
   OperationObserver observer_;
+  MemoryFiles files_;
 };
 
 }  // namespace firedrill::agent::kernel

@@ -16,6 +16,10 @@ namespace firedrill::agent {
 [[nodiscard]] std::unique_ptr<Probe> make_fsync_probe();
 [[nodiscard]] std::unique_ptr<Probe> make_disk_probe();
 [[nodiscard]] std::unique_ptr<Probe> make_kernel_log_probe();
+[[nodiscard]] std::unique_ptr<Probe> make_process_memory_probe();
+/// `root` stands before /proc and /sys, so that tests can build a tree.
+[[nodiscard]] std::unique_ptr<Probe> make_cgroup_memory_probe(std::string root = {});
+[[nodiscard]] std::unique_ptr<Probe> make_pressure_probe(std::string root = {});
 
 // Shared by the probes that perform operations.
 inline constexpr double kMinTimeoutUs = 1e3, kMaxTimeoutUs = 60e6, kMaxRate = 1000;

@@ -17,6 +17,9 @@ const std::vector<std::unique_ptr<Probe>>& probe_registry() {
     probes.push_back(make_fsync_probe());
     probes.push_back(make_disk_probe());
     probes.push_back(make_kernel_log_probe());
+    probes.push_back(make_process_memory_probe());
+    probes.push_back(make_cgroup_memory_probe());
+    probes.push_back(make_pressure_probe());
     return probes;
   }();
   return registry;

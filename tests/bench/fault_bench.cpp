@@ -16,6 +16,7 @@ const std::vector<std::pair<std::string_view, Measure>>& measures() {
   static const std::vector<std::pair<std::string_view, Measure>> all = {
       {"dm-delay", &measure_dm_delay},
       {"io-throttle", &measure_io_throttle},
+      {"memory-leak", measure_memory_leak},
   };
   return all;
 }

@@ -24,5 +24,6 @@ using Measure = Result<std::vector<Row>> (*)();
 // and removes it again; root, in the lab's guest.
 [[nodiscard]] Result<std::vector<Row>> measure_dm_delay();
 [[nodiscard]] Result<std::vector<Row>> measure_io_throttle();
+[[nodiscard]] Result<std::vector<Row>> measure_memory_leak();
 
 }  // namespace firedrill::bench

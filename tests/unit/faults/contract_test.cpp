@@ -357,6 +357,7 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, NetworkFaultContract,
 TEST(Catalogue, HoldsWhatItPromises) {
   EXPECT_NE(find_fault("netem"), nullptr);
   EXPECT_NE(find_fault("nic-ring"), nullptr);
+  EXPECT_NE(find_fault("memory-leak"), nullptr);
   EXPECT_EQ(find_fault("nosuch"), nullptr);
 }
 

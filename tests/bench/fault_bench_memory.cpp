@@ -1,0 +1,216 @@
+// memory-leak on etcd and Redis under load: growth asked and observed, how long the process stands
+// still for an injection, what its clients notice, and whether it lives when whoever injects is
+// killed. FIREDRILL_BENCH_SECONDS, _INJECTIONS and _KILLS make it shorter than 60, 1000 and 50.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/fault.hpp"
+#include "agent/host_memory.hpp"
+#include "agent/kernel/linux_host.hpp"
+#include "agent/kernel/memory_files.hpp"
+#include "agent/kernel/proc_files.hpp"
+#include "agent/probes/trend.hpp"
+#include "tests/bench/fault_bench.hpp"
+#include "tests/bench/fault_bench_service.hpp"
+
+namespace firedrill::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace firedrill::agent;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kConnections = 4;
+constexpr std::uint64_t kRate = 1 << 20;
+
+Duration since(Clock::time_point begin) {
+  return std::chrono::duration_cast<Duration>(Clock::now() - begin);
+}
+
+/// Everything about one service; rows gather in `rows`.
+class MemoryBench {
+ public:
+  MemoryBench(Host& host, const Service& service, std::vector<Row>& rows)
+      : host_(host), service_(service), load_(service, kConnections), rows_(rows) {}
+
+  Result<void> measure() {
+    for (const auto step : {&MemoryBench::slope, &MemoryBench::stops, &MemoryBench::kills})
+      if (auto done = (this->*step)(); !done) return with_context(done.error(), service_.name());
+    return {};
+  }
+
+ private:
+  void add(std::string asked, std::string measured, double without, double with, std::string unit) {
+    rows_.push_back({"memory-leak", fmt::format("{}: {}", service_.name(), asked),
+                     std::move(measured), without, with, std::move(unit)});
+  }
+  Result<Params> params(std::uint64_t limit) const {
+    const Json given{{"pid", service_.pid()},
+                     {"rate", to_string(ByteCount{kRate})},
+                     {"limit", to_string(ByteCount{limit})}};
+    return validate_params(fault_.schema(), given, "");
+  }
+  /// Observes the resident size four times a second for so long, calling `each` second.
+  Result<double> observe(int seconds, const std::function<Result<void>(Duration)>& each);
+  Result<void> slope();
+  Result<void> stops();
+  Result<void> kills();
+
+  Host& host_;
+  const Service& service_;
+  Load load_;
+  std::vector<Row>& rows_;
+  const Fault& fault_ = *find_fault("memory-leak");
+  kernel::MemoryFiles files_;
+};
+
+Result<double> MemoryBench::observe(int seconds,
+                                    const std::function<Result<void>(Duration)>& each) {
+  Trend trend(24h);
+  const auto begin = Clock::now();
+  for (int quarter = 0; quarter <= 4 * seconds; ++quarter) {
+    std::this_thread::sleep_until(begin + quarter * 250ms);
+    if (quarter % 4 == 0)
+      if (auto done = each(since(begin)); !done) return std::unexpected(done.error());
+    const auto memory = files_.process(service_.pid());
+    if (!memory) return std::unexpected(memory.error());
+    trend.add(since(begin), static_cast<double>(memory->resident));
+  }
+  return trend.slope_per_second().value_or(0);
+}
+
+Result<void> MemoryBench::slope() {
+  const int seconds = setting("FIREDRILL_BENCH_SECONDS", 60);
+  const auto asked = params(kRate * static_cast<std::uint64_t>(2 * seconds));
+  if (!asked) return std::unexpected(asked.error());
+  // Under load the service grows by itself at first.
+  const auto quiet = observe(seconds, [](Duration) -> Result<void> { return {}; });
+  if (!quiet) return std::unexpected(quiet.error());
+  const auto record = fault_.capture(host_, *asked);
+  if (!record) return std::unexpected(record.error());
+  if (auto applied = fault_.apply(host_, *asked, *record); !applied)
+    return std::unexpected(applied.error());
+  std::uint64_t filled = 0;
+  const auto grown = observe(seconds, [&](Duration active) -> Result<void> {
+    const auto values = fault_.advance(host_, *asked, *record, active);
+    if (!values) return std::unexpected(values.error());
+    filled = values->at("filled_bytes");
+    return {};
+  });
+  const auto undone = fault_.undo(host_, *record);
+  if (!grown) return std::unexpected(grown.error());
+  if (!undone) return std::unexpected(undone.error());
+  add("rate 1MiB", fmt::format("RSS slope over {} s", seconds), *quiet, *grown, "B/s");
+  add("rate 1MiB", "filled", 0, static_cast<double>(filled), "B");
+  return {};
+}
+
+Result<void> MemoryBench::stops() {
+  const int count = setting("FIREDRILL_BENCH_INJECTIONS", 1000);
+  Processes& processes = host_.processes();
+  const auto facts = processes.facts(service_.pid());
+  if (!facts) return std::unexpected(facts.error());
+  static_cast<void>(load_.take());
+  std::this_thread::sleep_for(5s);
+  const LoadReport quiet = load_.take();
+  std::vector<double> stopped;
+  for (int i = 0; i < count; ++i) {
+    const auto mappings = processes.mappings(facts->id);
+    if (!mappings) return std::unexpected(mappings.error());
+    const auto region = kernel::choose_region(*mappings, 64 << 20, host_.fresh_token());
+    if (!region) return fail(ErrorCode::refused, "no room in the address space");
+    const auto mapped = processes.map(facts->id, *region);
+    if (!mapped) return std::unexpected(mapped.error());
+    if (auto filled = processes.fill(facts->id, {region->address, 1 << 20}); !filled) return filled;
+    const auto unmapped = processes.unmap(facts->id, *region);
+    if (!unmapped) return std::unexpected(unmapped.error());
+    for (const Duration one : {*mapped, *unmapped})
+      stopped.push_back(static_cast<double>(one.count()));
+  }
+  const LoadReport busy = load_.take();
+  std::ranges::sort(stopped);
+  const std::string what = fmt::format("{} times map 64MiB, fill 1MiB, unmap", count);
+  add(what, "stopped p50", 0, stopped[stopped.size() / 2], "us");
+  add(what, "stopped p99", 0, stopped[stopped.size() * 99 / 100], "us");
+  add(what, "stopped max", 0, stopped.back(), "us");
+  add(what, "requests", static_cast<double>(quiet.requests), static_cast<double>(busy.requests),
+      "");
+  add(what, "errors of clients", static_cast<double>(quiet.errors),
+      static_cast<double>(busy.errors), "");
+  add(what, "request p99", quiet.p99_ms, busy.p99_ms, "ms");
+  add(what, "request max", quiet.max_ms, busy.max_ms, "ms");
+  return {};
+}
+
+/// A child that leaks and undoes without end, as an agent would that has too much to do.
+[[noreturn]] void leak_until_killed(const Fault& fault, const Params& params, const Json& record) {
+  ::setpgid(0, 0);
+  const auto host = kernel::open_linux_host({});
+  if (!host) ::_exit(1);
+  while (true) {
+    static_cast<void>(fault.apply(**host, params, record));
+    for (int second = 1; second <= 4; ++second)
+      static_cast<void>(fault.advance(**host, params, record, second * 1s));
+    static_cast<void>(fault.undo(**host, record));
+  }
+}
+
+Result<void> MemoryBench::kills() {
+  const int count = setting("FIREDRILL_BENCH_KILLS", 50);
+  std::mt19937 random(20260301);
+  std::uniform_int_distribution<int> microseconds(0, 60'000);
+  const auto asked = params(64 << 20);
+  if (!asked) return std::unexpected(asked.error());
+  static_cast<void>(load_.take());
+  int lived = 0;
+  int clean = 0;
+  int found_half_way = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto record = fault_.capture(host_, *asked);
+    if (!record) return std::unexpected(record.error());
+    const pid_t child = ::fork();
+    if (child < 0) return fail_errno(errno, "fork");
+    if (child == 0) leak_until_killed(fault_, *asked, *record);
+    ::setpgid(child, child);
+    std::this_thread::sleep_for(std::chrono::microseconds(microseconds(random)));
+    ::kill(-child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const auto undone = fault_.undo(host_, *record);
+    if (!undone) return std::unexpected(undone.error());
+    if (*undone == UndoOutcome::restored) ++found_half_way;
+    const auto verified = fault_.verify(host_, *record);
+    if (verified && verified->clean()) ++clean;
+    if (service_.alive()) ++lived;
+  }
+  const LoadReport busy = load_.take();
+  const std::string what = fmt::format("{} times kill -9 of the injector's group", count);
+  add(what, "alive afterwards", count, lived, "");
+  add(what, "clean after undo", count, clean, "");
+  add(what, "memory found by undo", 0, found_half_way, "");
+  add(what, "errors of clients", 0, static_cast<double>(busy.errors), "");
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Row>> measure_memory_leak() {
+  auto host = kernel::open_linux_host({});
+  if (!host) return std::unexpected(host.error());
+  std::vector<Row> rows;
+  for (const ServiceKind kind : {ServiceKind::etcd, ServiceKind::redis}) {
+    const auto service = Service::start(kind);
+    if (!service) return std::unexpected(service.error());
+    if (auto measured = MemoryBench(**host, **service, rows).measure(); !measured)
+      return std::unexpected(measured.error());
+  }
+  return rows;
+}
+
+}  // namespace firedrill::bench
