@@ -9,6 +9,9 @@ class LinuxBird final : public Bird {
  public:
   explicit LinuxBird(OperationObserver observer) : observer_(std::move(observer)) {}
 
+  Result<std::vector<std::string>> sockets() override;
+  Result<BirdReply> command(const std::string& socket, const std::string& command) override;
+
  private:
   void announce(std::string_view operation) const {
     if (observer_) observer_(operation);
@@ -16,5 +19,8 @@ class LinuxBird final : public Bird {
 
   OperationObserver observer_;
 };
+
+/// The paths in /proc/net/unix of listening stream sockets that end in ".ctl".
+[[nodiscard]] std::vector<std::string> parse_control_sockets(std::string_view proc_net_unix);
 
 }  // namespace firedrill::agent::kernel
