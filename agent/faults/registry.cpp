@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 
 #include "agent/fault.hpp"
+#include "agent/faults/bgp_flap.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
+#include "agent/faults/route_blackhole.hpp"
+#include "agent/faults/route_flap.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -12,6 +15,9 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
   std::vector<std::unique_ptr<Fault>> faults;
   faults.push_back(std::make_unique<Netem>());
   faults.push_back(std::make_unique<NicRing>());
+  faults.push_back(std::make_unique<RouteFlap>());
+  faults.push_back(std::make_unique<RouteBlackhole>());
+  faults.push_back(std::make_unique<BgpFlap>());
   return faults;
 }
 

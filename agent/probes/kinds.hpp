@@ -13,6 +13,8 @@ namespace firedrill::agent {
 [[nodiscard]] std::unique_ptr<Probe> make_nic_ring_probe();
 [[nodiscard]] std::unique_ptr<Probe> make_nic_counters_probe();
 [[nodiscard]] std::unique_ptr<Probe> make_tcp_stats_probe();
+[[nodiscard]] std::unique_ptr<Probe> make_route_probe();
+[[nodiscard]] std::unique_ptr<Probe> make_bird_probe();
 
 // Shared by the probes that perform operations.
 inline constexpr double kMinTimeoutUs = 1e3, kMaxTimeoutUs = 60e6, kMaxRate = 1000;

@@ -14,6 +14,8 @@ const std::vector<std::unique_ptr<Probe>>& probe_registry() {
     probes.push_back(make_nic_ring_probe());
     probes.push_back(make_nic_counters_probe());
     probes.push_back(make_tcp_stats_probe());
+    probes.push_back(make_route_probe());
+    probes.push_back(make_bird_probe());
     return probes;
   }();
   return registry;

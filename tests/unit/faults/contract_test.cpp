@@ -263,6 +263,8 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, NetworkFaultContract,
 TEST(Catalogue, HoldsWhatItPromises) {
   EXPECT_NE(find_fault("netem"), nullptr);
   EXPECT_NE(find_fault("nic-ring"), nullptr);
+  for (const char* name : {"route-flap", "route-blackhole", "bgp-flap"})
+    EXPECT_NE(find_fault(name), nullptr) << name;
   EXPECT_EQ(find_fault("nosuch"), nullptr);
 }
 
