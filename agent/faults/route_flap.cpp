@@ -224,7 +224,7 @@ Result<void> check_as_captured(const FlapRecord& record, const std::vector<Route
       return fail(ErrorCode::conflict,
                   fmt::format("{} has been replaced by {} meanwhile", to_string(route, links),
                               to_string(*other, links)));
-    return fail(ErrorCode::not_found,
+    return fail(ErrorCode::conflict,
                 fmt::format("{} has gone since it was captured", to_string(route, links)));
   }
   return {};

@@ -22,8 +22,7 @@ class RouteFlap final : public Fault {
   ///         refused      it carries the connection to the controller
   ///         unsupported  it has a lifetime, or is one of the host's own addresses
   [[nodiscard]] Result<Json> capture(Host& host, const Params& params) const override;
-  /// @errors conflict   another route has taken the place of one that was captured
-  ///         not_found  one that was captured has gone
+  /// @errors conflict  one that was captured has gone, or another has taken its place
   [[nodiscard]] Result<Json> apply(Host& host, const Params& params,
                                    const Json& record) const override;
   /// A route whose interface has gone, or is down, went with it and is not put back.

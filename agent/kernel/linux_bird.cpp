@@ -16,12 +16,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kLongestAnswer = std::chrono::seconds(5);
-
 /// One connection to a control socket, for one greeting and one answer.
 class Connection {
  public:
-  explicit Connection(const std::string& path) : path_(path) {}
+  Connection(const std::string& path, Duration patience)
+      : path_(path), patience_(patience), deadline_(Clock::now() + patience) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() {
@@ -89,13 +88,14 @@ class Connection {
     pollfd ready{fd_, events, 0};
     if (left > 0 && poll(&ready, 1, static_cast<int>(left)) != 0) return {};  // EINTR: asked again
     return fail(ErrorCode::timed_out,
-                fmt::format("what listens on '{}' did not answer within {} s: BIRD may be busy or "
+                fmt::format("what listens on '{}' did not answer within {}: BIRD may be busy or "
                             "stopped",
-                            path_, kLongestAnswer.count()));
+                            path_, firedrill::to_string(patience_)));
   }
 
   const std::string& path_;
-  const Clock::time_point deadline_ = Clock::now() + kLongestAnswer;
+  const Duration patience_;
+  const Clock::time_point deadline_;
   int fd_ = -1;
   BirdReplyReader reader_;
 };
@@ -125,7 +125,7 @@ Result<std::vector<std::string>> LinuxBird::sockets() {
 
 Result<BirdReply> LinuxBird::command(const std::string& socket, const std::string& command) {
   announce("bird.command");
-  Connection connection(socket);
+  Connection connection(socket, patience_);
   if (auto opened = connection.open(); !opened) return std::unexpected(opened.error());
   const auto greeting = connection.answer();
   if (!greeting) return std::unexpected(greeting.error());

@@ -13,7 +13,8 @@ namespace firedrill::bench {
 namespace {
 
 const std::vector<std::pair<std::string_view, Measure>>& measures() {
-  static const std::vector<std::pair<std::string_view, Measure>> all = {};
+  static const std::vector<std::pair<std::string_view, Measure>> all = {
+      {"route-flap", measure_route_flap}, {"bgp-flap", measure_bgp_flap}};
   return all;
 }
 

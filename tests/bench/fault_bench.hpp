@@ -22,6 +22,7 @@ using Measure = Result<std::vector<Row>> (*)();
 
 // One per source of this folder. Each makes what it needs (namespaces, loop devices, processes)
 // and removes it again; root, in the lab's guest.
-// [[nodiscard]] Result<std::vector<Row>> measure_dm_delay();
+[[nodiscard]] Result<std::vector<Row>> measure_route_flap();
+[[nodiscard]] Result<std::vector<Row>> measure_bgp_flap();
 
 }  // namespace firedrill::bench

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
+#include "agent/fault.hpp"
 #include "tests/support/fake_host.hpp"
 
 namespace firedrill::agent {

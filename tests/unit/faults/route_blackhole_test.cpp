@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/fault.hpp"
 #include "tests/support/fake_host.hpp"
 
 namespace firedrill::agent {

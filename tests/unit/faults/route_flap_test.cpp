@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/fault.hpp"
 #include "tests/support/fake_host.hpp"
 
 namespace firedrill::agent {
@@ -177,7 +178,7 @@ TEST(RouteFlap, RouteThatHasGoneMeanwhileIsNotWithdrawn) {
   const std::string state = host.state();
   const auto applied = flap().apply(host, to_prefix(), *record);
   ASSERT_FALSE(applied);
-  EXPECT_EQ(applied.error().code, ErrorCode::not_found);
+  EXPECT_EQ(applied.error().code, ErrorCode::conflict);
   EXPECT_EQ(host.state(), state) << "the other one stays too";
 }
 
