@@ -108,7 +108,8 @@ Result<std::optional<Route>> LinuxRoutes::serving(const IpAddress& address) {
   rtmsg header{};
   header.rtm_family = family_of(address.v6);
   header.rtm_dst_len = address.v6 ? 128 : 32;
-  header.rtm_flags = RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH;
+  // IPv6 always tells the table, and refuses to be asked for it.
+  header.rtm_flags = RTM_F_FIB_MATCH | (address.v6 ? 0U : RTM_F_LOOKUP_TABLE);
   AttributeWriter request(header);
   request.put_bytes(RTA_DST, std::as_bytes(std::span(address.bytes).first(address.v6 ? 16 : 4)));
   std::optional<Route> out;
@@ -123,15 +124,10 @@ Result<std::optional<Route>> LinuxRoutes::serving(const IpAddress& address) {
                           });
   if (broken) return std::unexpected(*broken);
   if (done) return out;
-  switch (done.error().sys_errno) {
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case EACCES:  // a route or rule that prohibits
-    case EINVAL:  // one that is a black hole
-      return std::nullopt;
-    default:
-      return std::unexpected(done.error());
-  }
+  // A black hole answers EINVAL, as a wrong question would: then it is not known what serves it.
+  const int error = done.error().sys_errno;
+  if (error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES) return std::nullopt;
+  return std::unexpected(done.error());
 }
 
 Result<void> LinuxRoutes::change(std::uint16_t type, std::uint16_t flags, const Bytes& message,

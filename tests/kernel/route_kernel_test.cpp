@@ -117,7 +117,7 @@ class RouteKernel : public RouteLab {};
 
 TEST_F(RouteKernel, ProcessKilledAtAnyOperationLeavesWhatAnotherPutsBack) {
   run("ip route add 10.1.0.0/24 via 10.77.0.2 metric 10 mtu lock 1400");
-  run("ip route add 10.1.0.0/24 nexthop via 10.77.0.2 weight 2 nexthop via 10.78.0.2 metric 20");
+  run("ip route add 10.1.0.0/24 metric 20 nexthop via 10.77.0.2 weight 2 nexthop via 10.78.0.2");
   run("ip route add 10.1.0.0/24 via 10.78.0.2 metric 30");
   const std::string before = dump();
   const Params asked = params_of(flap(), {{"prefix", "10.1.0.0/24"}});
@@ -178,6 +178,11 @@ TEST_F(RouteKernel, RouteOfTheControllerIsFoundByTheKernelsOwnChoice) {
   run("ip rule add to 10.1.1.0/24 lookup 77 && ip route add 10.1.0.0/20 via 10.77.0.2 table 77");
   EXPECT_EQ(code({{"prefix", "10.1.0.0/20"}, {"table", 77}}), "refused");
   EXPECT_EQ(code({{"prefix", "10.1.1.0/24"}}), "captured") << "the rule leads elsewhere";
+
+  run("ip -6 route add 2001:db8::/48 via fd77::2 && ip -6 route add default via fd78::2");
+  protected_peers_ = {{*kernel::parse_ip_address("2001:db8::7"), 7443}};
+  EXPECT_EQ(code({{"prefix", "2001:db8::/48"}}), "refused");
+  EXPECT_EQ(code({{"prefix", "::/0"}}), "captured");
 }
 
 TEST_F(RouteKernel, MissingRouteAndOwnAddressAreRefused) {
