@@ -3,8 +3,11 @@
 #include "agent/faults/dm_delay.hpp"
 #include "agent/faults/io_throttle.hpp"
 #include "agent/faults/memory_leak.hpp"
+#include "agent/faults/bgp_flap.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
+#include "agent/faults/route_blackhole.hpp"
+#include "agent/faults/route_flap.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -16,6 +19,9 @@ std::vector<std::unique_ptr<Fault>> all_faults() {
   faults.push_back(std::make_unique<DmDelay>());
   faults.push_back(std::make_unique<IoThrottle>());
   faults.push_back(std::make_unique<MemoryLeak>());
+  faults.push_back(std::make_unique<RouteFlap>());
+  faults.push_back(std::make_unique<RouteBlackhole>());
+  faults.push_back(std::make_unique<BgpFlap>());
   return faults;
 }
 

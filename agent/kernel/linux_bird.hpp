@@ -7,7 +7,12 @@ namespace firedrill::agent::kernel {
 
 class LinuxBird final : public Bird {
  public:
-  explicit LinuxBird(OperationObserver observer) : observer_(std::move(observer)) {}
+  /// `patience`: how long one command may take, from connecting to its answer.
+  explicit LinuxBird(OperationObserver observer, Duration patience = std::chrono::seconds(5))
+      : observer_(std::move(observer)), patience_(patience) {}
+
+  Result<std::vector<std::string>> sockets() override;
+  Result<BirdReply> command(const std::string& socket, const std::string& command) override;
 
  private:
   void announce(std::string_view operation) const {
@@ -15,6 +20,10 @@ class LinuxBird final : public Bird {
   }
 
   OperationObserver observer_;
+  Duration patience_;
 };
+
+/// The paths in /proc/net/unix of listening stream sockets that end in ".ctl".
+[[nodiscard]] std::vector<std::string> parse_control_sockets(std::string_view proc_net_unix);
 
 }  // namespace firedrill::agent::kernel

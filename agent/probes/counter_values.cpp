@@ -23,6 +23,16 @@ void add(Values& values, const Counters& before, const Counters& now,
     values[std::string(name) + "_per_s"] = *by * 1e6 / static_cast<double>(elapsed->count());
 }
 
+/// Our name, and what the kernel calls it: how far each moved says which way TCP suffers.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kTcpCounters{
+    {{"timeouts", "TcpExtTCPTimeouts"},
+     {"lost_retransmits", "TcpExtTCPLostRetransmit"},
+     {"syn_retransmits", "TcpExtTCPSynRetrans"},
+     {"aborts_on_timeout", "TcpExtTCPAbortOnTimeout"},
+     {"failed_connects", "TcpAttemptFails"},
+     {"resets_sent", "TcpOutRsts"},
+     {"connections_reset", "TcpEstabResets"}}};
+
 std::uint64_t at_or_zero(const Counters& counters, const std::string& name) {
   const auto found = counters.find(name);
   return found == counters.end() ? 0 : found->second;
@@ -64,6 +74,12 @@ Values tcp_values(const Counters& before, const Counters& now) {
   // The kernel leaves retransmissions out of OutSegs, so this is a share of all that was sent.
   if (*sent + *retransmitted > 0)
     values["retransmit_ratio"] = *retransmitted / (*sent + *retransmitted);
+  for (const auto& [name, counter] : kTcpCounters) {
+    const auto current = now.find(std::string(counter));
+    if (current == now.end()) continue;  // an older kernel has no such counter
+    const auto by = moved(at_or_zero(before, current->first), current->second);
+    if (by) values[std::string(name)] = *by;
+  }
   return values;
 }
 

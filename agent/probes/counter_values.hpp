@@ -25,7 +25,9 @@ using Counters = std::map<std::string, std::uint64_t>;
 [[nodiscard]] std::vector<std::string> loss_counters(const Counters& counters);
 
 /// retrans_segs and out_segs since `before`; retransmit_ratio is the share of retransmissions in
-/// all that was sent (OutSegs leaves them out), when anything was.
+/// all that was sent (OutSegs leaves them out), when anything was. And, of the kernel's counters
+/// that are there: timeouts, lost_retransmits, syn_retransmits, aborts_on_timeout,
+/// failed_connects, resets_sent, connections_reset.
 [[nodiscard]] Values tcp_values(const Counters& before, const Counters& now);
 
 }  // namespace firedrill::agent

@@ -117,10 +117,14 @@ class NicCountersProbe final : public Probe {
 class TcpStatsProbe final : public Probe {
  public:
   std::string_view name() const override { return "tcp-stats"; }
-  std::string_view summary() const override { return "TCP retransmissions of the whole host"; }
+  std::string_view summary() const override {
+    return "TCP retransmissions, time-outs and resets of the whole host";
+  }
   std::span<const ParamSpec> schema() const override { return {}; }
   std::vector<std::string_view> values() const override {
-    return {"retrans_segs", "out_segs", "retransmit_ratio"};
+    return {"retrans_segs",     "out_segs",         "retransmit_ratio",  "timeouts",
+            "lost_retransmits", "syn_retransmits",  "aborts_on_timeout", "failed_connects",
+            "resets_sent",      "connections_reset"};
   }
   Json example() const override { return Json::object(); }
   Support probe_support() const override {

@@ -20,6 +20,8 @@ namespace firedrill::agent {
 /// `root` stands before /proc and /sys, so that tests can build a tree.
 [[nodiscard]] std::unique_ptr<Probe> make_cgroup_memory_probe(std::string root = {});
 [[nodiscard]] std::unique_ptr<Probe> make_pressure_probe(std::string root = {});
+[[nodiscard]] std::unique_ptr<Probe> make_route_probe();
+[[nodiscard]] std::unique_ptr<Probe> make_bird_probe();
 
 // Shared by the probes that perform operations.
 inline constexpr double kMinTimeoutUs = 1e3, kMaxTimeoutUs = 60e6, kMaxRate = 1000;

@@ -53,6 +53,8 @@ class Probe {
 };
 
 /// Every probe this agent knows, in catalogue order.
+/// Every probe this agent knows, in catalogue order: http, tcp, etcd, nic-ring, nic-counters,
+/// tcp-stats, route, bird.
 [[nodiscard]] const std::vector<std::unique_ptr<Probe>>& probe_registry();
 /// Null when there is none of that name.
 [[nodiscard]] const Probe* find_probe(std::string_view name);

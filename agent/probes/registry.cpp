@@ -20,6 +20,8 @@ const std::vector<std::unique_ptr<Probe>>& probe_registry() {
     probes.push_back(make_process_memory_probe());
     probes.push_back(make_cgroup_memory_probe());
     probes.push_back(make_pressure_probe());
+    probes.push_back(make_route_probe());
+    probes.push_back(make_bird_probe());
     return probes;
   }();
   return registry;

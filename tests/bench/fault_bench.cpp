@@ -18,6 +18,7 @@ const std::vector<std::pair<std::string_view, Measure>>& measures() {
       {"io-throttle", &measure_io_throttle},
       {"memory-leak", measure_memory_leak},
   };
+      {"route-flap", measure_route_flap}, {"bgp-flap", measure_bgp_flap}};
   return all;
 }
 

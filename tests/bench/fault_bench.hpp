@@ -25,5 +25,7 @@ using Measure = Result<std::vector<Row>> (*)();
 [[nodiscard]] Result<std::vector<Row>> measure_dm_delay();
 [[nodiscard]] Result<std::vector<Row>> measure_io_throttle();
 [[nodiscard]] Result<std::vector<Row>> measure_memory_leak();
+[[nodiscard]] Result<std::vector<Row>> measure_route_flap();
+[[nodiscard]] Result<std::vector<Row>> measure_bgp_flap();
 
 }  // namespace firedrill::bench

@@ -56,6 +56,8 @@ class NetworkLab : public testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;
+  /// Skip where the kernel cannot impair packets? Tests of routes need no more than a namespace.
+  [[nodiscard]] virtual bool needs_netem() const { return true; }
 
   /// Our side sends to the peer's `address`.
   DatagramPath to_peer(const std::string& address, std::uint16_t port);
@@ -81,6 +83,9 @@ class NetworkLab : public testing::Test {
   Json inject(const Fault& fault, const Params& params);
   /// Undoes twice in fresh hosts, and verifies.
   void undo(const Fault& fault, const Json& record);
+
+  /// Name of the peer's namespace, for `ip -n`.
+  [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
 
   std::vector<kernel::Endpoint> protected_peers_;
 

@@ -358,6 +358,8 @@ TEST(Catalogue, HoldsWhatItPromises) {
   EXPECT_NE(find_fault("netem"), nullptr);
   EXPECT_NE(find_fault("nic-ring"), nullptr);
   EXPECT_NE(find_fault("memory-leak"), nullptr);
+  for (const char* name : {"route-flap", "route-blackhole", "bgp-flap"})
+    EXPECT_NE(find_fault(name), nullptr) << name;
   EXPECT_EQ(find_fault("nosuch"), nullptr);
 }
 

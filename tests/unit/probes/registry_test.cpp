@@ -52,6 +52,11 @@ TEST(ProbeRegistry, RefusesWhatIsWrongAndSaysWhere) {
   EXPECT_THAT(error("tcp", {{"host", "a"}, {"port", 0}}), HasSubstr("/port"));
   EXPECT_THAT(error("etcd", {{"endpoints", {"http://a:1", "b"}}}), HasSubstr("/endpoints/1"));
   EXPECT_THAT(error("nic-ring", {{"device", "no-such-nic"}}), HasSubstr("no-such-nic"));
+  EXPECT_THAT(error("route", {{"prefix", "10.0.0.1/8"}}), HasSubstr("/prefix"));
+  EXPECT_THAT(error("route", {{"prefix", "10.0.0.0/8"}, {"family", "ipv6"}}), HasSubstr("/family"));
+  EXPECT_THAT(error("bird", {{"protocol", "x\" all"}}), HasSubstr("/protocol"));
+  EXPECT_THAT(error("bird", {{"protocol", "x"}, {"socket", "/nonexistent/bird.ctl"}}),
+              HasSubstr("no BIRD listens on '/nonexistent/bird.ctl'"));
   EXPECT_THAT(error("nic-counters", {{"device", "lo"}, {"counters", "dev.rx_dorp"}}),
               HasSubstr("dev.rx_drop"));
 }
@@ -67,7 +72,10 @@ TEST(HostProbes, LoopbackCountersAndTcpStatsCanBeRead) {
   ASSERT_TRUE(stats) << describe(stats.error());
   const auto second = (*stats)->sample(10ms);
   ASSERT_TRUE(second) << describe(second.error());
-  EXPECT_TRUE(second->values.contains("retrans_segs"));
+  for (const char* name :
+       {"retrans_segs", "timeouts", "lost_retransmits", "syn_retransmits", "aborts_on_timeout",
+        "failed_connects", "resets_sent", "connections_reset"})
+    EXPECT_TRUE(second->values.contains(name)) << name;
 }
 
 /// Collects samples and waits for them.
