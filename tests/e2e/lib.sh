@@ -39,6 +39,40 @@ one_line() {
   fail "more than one line of error"
 }
 
+# game_day EXPERIMENT [RUN-OPTION...]: brings the lab into the state that the experiment asks for, waits for quiet and
+# runs it to the verdict "pass". Leaves $work/run.json, $work/events, the exported folder $work/run, and sets run.
+game_day() {
+  local experiment=$root/experiments/$1.json code=0 groups
+  shift
+  mapfile -t groups < <(jq -r '.tags[] | select(startswith("lab:")) | "--with", ltrimstr("lab:")' "$experiment")
+  lab up "${groups[@]}" 2>/dev/null || fail "the lab does not come up"
+  wait_quiet
+  "$firedrill" run "$experiment" --json --export "$work/run" "$@" >"$work/run.json" 2>"$work/progress" || code=$?
+  cat "$work/progress"
+  [ "$code" = 0 ] || fail "verdict $(run_json .card.verdict), exit code $code"
+  run=$(run_json .measures.run)
+  events "$run" >"$work/events"
+  has '.kind == "injection.active" and .data.values != {}' "a confirmed injection, read back"
+  has '.kind == "alert.firing"' "an alert fired by Prometheus"
+  has '.kind == "alert.notified" and .data.status == "firing"' "its delivery by Alertmanager"
+  has '.kind == "step.done"' "a step that the responder reported"
+  has '.kind == "steady-state.checked" and .data.when == "after" and .data.met' "steady state again"
+  jq -es '[.[] | select(.kind == "injection.undone")] | length > 0 and all(.data.verified)' \
+    "$work/events" >/dev/null || fail "not every injection was undone and verified"
+}
+
+# has CONDITION WORDS: some event of the run meets it.
+has() { jq -es "any(.[]; $1)" "$work/events" >/dev/null || fail "the log does not show: $2"; }
+
+# has_interval NAME: it was measured, not only looked for.
+has_interval() {
+  [ "$(run_json "[.measures.intervals[] | select(.name == \"$1\" and .value_us != null)] | length")" = 1 ] ||
+    fail "no $1 was measured"
+}
+
+# detected ALERT: it fired while the fault was on.
+detected() { has ".kind == \"alert.firing\" and (.data | tostring | contains(\"$1\"))" "the alert $1"; }
+
 run_json() { jq -r "$1" "$work/run.json"; }
 events() { "$firedrill" report "$1" --format events; }
 
