@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The leak reaches the cgroup's limit: the kernel kills the cache, the supervisor brings it back, and the users' time
-# without it is measured.
+# The leak reaches the cgroup's limit: the kernel kills the cache, the supervisor brings it back,
+# and the users' time without it is measured.
 source "$(dirname "$0")/lib.sh"
 
 game_day memory-leak-oom
