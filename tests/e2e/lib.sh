@@ -91,9 +91,7 @@ has_interval() {
 }
 
 # detected ALERT: it fired.
-detected() {
-  has ".kind == \"alert.firing\" and (.data | tostring | contains(\"$1\"))" "the alert $1"
-}
+detected() { has ".kind == \"alert.firing\" and .data.alertname == \"$1\"" "the alert $1"; }
 
 run_json() { jq -r "$1" "$work/run.json"; }
 events() { "$firedrill" report "$1" --format events; }

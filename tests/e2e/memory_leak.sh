@@ -7,9 +7,7 @@ detected MemoryExhaustionSoon
 has '.kind == "step.verified" and .data.step == "restart"' "the restarted cache, seen by machine"
 has '.kind == "injection.cured"' "the cure"
 sampled cache-memory '.seconds_to_exhaustion // 0 > 0' "a forecast"
-killed=$(jq -s '[.[] | select(.kind == "alert.firing") | tostring
-  | select(contains("MemoryOomKill"))] | length' "$work/events")
-[ "$killed" = 0 ] || fail "it was killed"
+! grep -q MemoryOomKill <(grep '"alert.firing"' "$work/events") || fail "it was killed"
 has_interval TTD
 has_interval TTM
 "$firedrill" report "$run"

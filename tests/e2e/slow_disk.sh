@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 game_day slow-disk --set duration=80s
 detected EtcdFsyncSlow
 detected HostDiskSlow
-victim=$(jq -rs 'first(.[] | select(.kind == "injection.active")) | .host' "$work/events")
+victim=$(jq -rs 'first(.[] | select(.kind == "injection.active")) | .data.host' "$work/events")
 has ".data.step? == \"name-disk\" and (.data.note? // \"\" | startswith(\"$victim,\"))" \
   "the right disk, named"
 sampled victim-fsync '.p99_ms >= 100' "syncs of 100 ms and more"
