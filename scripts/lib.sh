@@ -13,6 +13,9 @@ die() {
   exit 255
 }
 
+# lab_groups EXPERIMENT: the arguments by which scripts/lab starts what the experiment's tags ask for, one a line.
+lab_groups() { jq -r '.tags // [] | .[] | select(startswith("lab:")) | "--with", ltrimstr("lab:")' "$1"; }
+
 # Runs a command with its output in a log; shows the log's end only when it fails.
 quietly() {
   local log=$root/build/logs/$1.log

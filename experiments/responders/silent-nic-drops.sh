@@ -1,17 +1,10 @@
 #!/usr/bin/env bash
 # The on-call engineer of the lab, as a script: carries out the runbook of silent-nic-drops.
-# Takes the alert as JSON on standard input and, in the environment, FIREDRILL_BIN (the program) and
-# FIREDRILL_RUN. Looks at the hosts and at nothing of Firedrill's: it finds the sick host from the
-# cards' own counters, as a person would. Its working directory is the experiments folder.
-set -euo pipefail
+# Finds the sick host from the cards' own counters, as a person would.
+source "$(dirname "$0")/lib.sh"
 
 device=data0
 wanted_slots=1024
-firedrill=${FIREDRILL_BIN:?set by firedrill when it starts this script}
-lab() { env -u FIREDRILL_BIN ../scripts/lab "$@"; } # scripts/lab means another thing by that name
-on() { lab exec "$1" -- "${@:2}" </dev/null; }
-say() { printf '%s\n' "$*"; }
-done_step() { "$firedrill" step "done" "$@" --who responder; }
 
 # What a person types first, in one call, because a call to a sick host is slow: counters and ring.
 look() { on "$1" sh -c "ethtool -S $device; ethtool -g $device"; }
@@ -28,11 +21,7 @@ slots_of() { sed -n 's/^RX:[[:space:]]*\([0-9][0-9]*\).*/\1/p' <<<"$1"; }
 largest_slots() { slots_of "$1" | head -n 1; }
 current_slots() { slots_of "$1" | tail -n 1; }
 
-alert=$(cat)
-name=$(jq -r '.labels.alertname // .alertname // "an alert"' <<<"$alert")
-suspect=$(jq -r '.labels.instance // empty' <<<"$alert")
-say "paged: $name${suspect:+ on $suspect}"
-"$firedrill" ack --who responder
+answer_page
 
 # check-drops: the alert says who is slow, which need not be who drops. Ask every database host.
 mapfile -t hosts < <(lab status --json | jq -r '.hosts[] | select(.etcd) | .name')

@@ -8,6 +8,11 @@ here=$root/tests/e2e
 work=$(mktemp -d)
 trap 'status=$?; rm -rf "$work"; exit $status' EXIT
 
+# What else of the lab an experiment's tags ask for, as arguments of scripts/lab, one a line.
+lab_groups() {
+  jq -r '.tags // [] | .[] | select(startswith("lab:")) | "--with", ltrimstr("lab:")' "$1"
+}
+
 lab() { "$root/scripts/lab" "$@"; }
 fail() {
   printf 'FAILED: %s\n' "$*" >&2
@@ -38,6 +43,55 @@ one_line() {
   cat "$work/err" >&2
   fail "more than one line of error"
 }
+
+# game_day EXPERIMENT [RUN-OPTION...]: brings the lab into the state that the experiment asks for,
+# waits for quiet and runs it to the verdict "pass". Leaves $work/run.json, $work/events and the
+# exported folder $work/run, and sets run.
+game_day() {
+  local experiment=$root/experiments/$1.json code=0 groups
+  shift
+  mapfile -t groups < <(lab_groups "$experiment")
+  lab up "${groups[@]}" 2>/dev/null || fail "the lab does not come up"
+  wait_quiet
+  "$firedrill" run "$experiment" --json --export "$work/run" "$@" \
+    >"$work/run.json" 2>"$work/progress" || code=$?
+  cat "$work/progress"
+  [ "$code" = 0 ] || fail "verdict $(run_json .card.verdict), exit code $code"
+  run=$(run_json .measures.run)
+  events "$run" >"$work/events"
+  has '.kind == "injection.active" and .data.values != {}' "a confirmed injection, read back"
+  has '.kind == "alert.firing"' "an alert fired by Prometheus"
+  has '.kind == "alert.notified" and .data.status == "firing"' "its delivery by Alertmanager"
+  has '.kind == "step.done"' "a step that the responder reported"
+  has '.kind == "steady-state.checked" and .data.when == "after" and .data.met' "steady again"
+  jq -es '[.[] | select(.kind == "injection.undone")] | length > 0 and all(.data.verified)' \
+    "$work/events" >/dev/null || fail "not every injection was undone and verified"
+}
+
+# has CONDITION WORDS: some event of the run meets it.
+has() { jq -es "any(.[]; $1)" "$work/events" >/dev/null || fail "the log does not show: $2"; }
+
+# sampled PROBE CONDITION WORDS: some sample of it meets the condition on its values.
+sampled() {
+  has ".kind == \"probe.sample\" and .data.probe == \"$1\" and (.data.values | $2)" "$1: $3"
+}
+
+# always PROBE VALUE NUMBER: every sample that has the value has this one, and there are some.
+always() {
+  jq -es --arg probe "$1" --arg value "$2" --argjson wanted "$3" '
+    [.[] | select(.kind == "probe.sample" and .data.probe == $probe) | .data.values[$value]
+     | numbers] | length > 0 and all(. == $wanted)' "$work/events" >/dev/null ||
+    fail "$1: $2 was not always $3, or was not measured"
+}
+
+# has_interval NAME: it was measured, not only looked for.
+has_interval() {
+  run_json '.measures.intervals[] | select(.value_us != null) | .name' | grep -qx "$1" ||
+    fail "no $1 was measured"
+}
+
+# detected ALERT: it fired.
+detected() { has ".kind == \"alert.firing\" and .data.alertname == \"$1\"" "the alert $1"; }
 
 run_json() { jq -r "$1" "$work/run.json"; }
 events() { "$firedrill" report "$1" --format events; }
