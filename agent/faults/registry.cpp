@@ -1,9 +1,9 @@
 // The catalogue. A new fault is one line here.
 #include "agent/fault.hpp"
+#include "agent/faults/bgp_flap.hpp"
 #include "agent/faults/dm_delay.hpp"
 #include "agent/faults/io_throttle.hpp"
 #include "agent/faults/memory_leak.hpp"
-#include "agent/faults/bgp_flap.hpp"
 #include "agent/faults/netem.hpp"
 #include "agent/faults/nic_ring.hpp"
 #include "agent/faults/route_blackhole.hpp"
