@@ -77,6 +77,8 @@ Result<RingRecord> parse_record(const Json& json) {
   if (reader.has("asked_tx"))
     record.rings.push_back({"tx", reader.number32("tx_slots"), reader.number32("asked_tx"),
                             &RingSizes::tx, 0, reader.ramp_values("tx")});
+  // A record that asks for no ring has lost what it asked for: reading it again says so.
+  if (record.rings.empty()) static_cast<void>(reader.number32("asked_rx"));
   if (auto status = reader.status(); !status) return std::unexpected(status.error());
   return record;
 }

@@ -107,8 +107,10 @@ std::optional<Spread> spread_of(std::vector<double> values) {
   out.bins = bins_of(scaled);
   const std::size_t cut = best_cut(scaled);
   const std::span<const double> all(scaled);
-  out.coefficient = bimodality_coefficient(all);
-  out.separation = ashman_d(all.first(cut), all.subspan(cut));
+  if (out.low < out.high) {  // else rounding alone would be judged
+    out.coefficient = bimodality_coefficient(all);
+    out.separation = ashman_d(all.first(cut), all.subspan(cut));
+  }
   const std::span<const double> plain(values);
   out.lower = middle_of(plain.first(cut));
   out.upper = middle_of(plain.subspan(cut));

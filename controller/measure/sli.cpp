@@ -88,6 +88,13 @@ void sort_track(Track& track) {
   track.series.points = std::move(points);
 }
 
+/// Only times are judged for their modes: a share of errors is made of few values by its nature.
+bool is_latency(const SliSeries& series) {
+  const auto ends = [&](std::string_view unit) { return series.measure.ends_with(unit); };
+  return ends("_ms") || ends("_us") || ends("_s") || series.unit == "ms" || series.unit == "us" ||
+         series.unit == "s";
+}
+
 bool has_off_periods(const Measures& measures) {
   return std::ranges::any_of(measures.injections, [](const InjectionSpan& span) {
     return span.on.size() + (span.on_since ? 1 : 0) > 1 ||
@@ -171,7 +178,7 @@ void describe_series(std::vector<Track>& tracks, const Measures& measures) {
     track.series.baseline_p99 = quantile(before, 0.99);
     track.series.fault_median = quantile(during, 0.5);
     track.series.fault_p99 = quantile(during, 0.99);
-    track.series.spread = spread_of(std::move(during));
+    if (is_latency(track.series)) track.series.spread = spread_of(std::move(during));
     if (periods) split_by_periods(track, on_windows(measures, off), injected->at, off);
   }
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/measure/spread.hpp"
 #include "firedrill/fault_request.hpp"
 #include "firedrill/json.hpp"
 #include "firedrill/units.hpp"
@@ -46,19 +47,6 @@ struct SliPoint {
   bool known = true;   ///< false: the probe failed to give a value
   bool within = true;  ///< of tolerance
   double error_ratio = 0;
-};
-
-/// How the values of a series spread over some time: in one heap or in two.
-struct Spread {
-  std::size_t count = 0;
-  bool logarithmic = false;       ///< judged and drawn on a log scale: every value is above zero
-  double low = 0, high = 0;       ///< ends of the histogram: the least and the greatest value
-  std::vector<std::size_t> bins;  ///< of equal width between them, on that scale
-  double coefficient = 0;         ///< Sarle's, see modes.cpp
-  double separation = 0;          ///< Ashman's D between the two parts; infinite without spread
-  bool bimodal = false;
-  double lower = 0, upper = 0;  ///< medians of the two parts
-  double upper_share = 0;       ///< of the samples
 };
 
 struct SliSeries {

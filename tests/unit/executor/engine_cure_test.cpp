@@ -79,7 +79,7 @@ TEST_F(CureTest, ARemedyFoundInAnOffPeriodIsSeenByAWholeOnPeriodWithoutEffect) {
   ASSERT_NE(last("injection.cured"), nullptr);
   const Json& cured = last("injection.cured")->data;
   EXPECT_EQ(cured["last_not_us"], last_outside);
-  EXPECT_EQ(cured["seen_us"], to_micros(clock_.utc() - 9s) + 1000);
+  EXPECT_EQ(cured["seen_us"], to_micros(clock_.utc() - 10s) + 1000);
   EXPECT_EQ(last("injection.undone")->data["cause"], "cured");
   EXPECT_EQ(state("i1"), InjectionState::undone);
 }

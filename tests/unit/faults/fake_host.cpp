@@ -154,7 +154,9 @@ Result<void> FakeNetwork::change_netem(IfIndex link, std::uint32_t handle,
   return act("network.change_netem", [&]() -> Result<void> {
     for (Qdisc& qdisc : k_.qdiscs[link]) {
       if (qdisc.handle != handle) continue;
-      qdisc.options = kernel::encode_netem(spec);
+      kernel::NetemSpec kept = spec;
+      if (k_.forgets_loss) kept.loss = {};
+      qdisc.options = kernel::encode_netem(kept);
       return {};
     }
     return fail_errno(ENOENT, "change netem");
