@@ -26,7 +26,8 @@ Result<Place> place_of(const DmTarget& target) {
   if (target.type == "linear" && words >> place.device >> place.offset && !(words >> more))
     return place;
   return fail(ErrorCode::unsupported,
-              fmt::format("target '{}' cannot be carried over, only 'linear' can ('{}')",
+              fmt::format("target '{}' cannot be carried over, only 'linear' can ('{}'); choose a "
+                          "linear device above or below it",
                           target.type, to_string(target)));
 }
 

@@ -119,8 +119,9 @@ Result<void> check_state(const BlockDevice& device, const DmState& state) {
   const auto& name = device.mapper_name;
   if (state.suspended || state.inactive)
     return fail(ErrorCode::conflict,
-                fmt::format("'{}' {}: somebody is changing it; wait, or `dmsetup resume {}`", name,
-                            state.suspended ? "is suspended" : "has a table loaded", name));
+                fmt::format("'{0}' {1}: somebody is changing it; wait, or `dmsetup {2} {0}`", name,
+                            state.suspended ? "is suspended" : "has a table loaded",
+                            state.suspended ? "resume" : "clear"));
   if (state.read_only)
     return fail(ErrorCode::unsupported,
                 fmt::format("'{}' is read-only; dm-delay needs a writable device", name));

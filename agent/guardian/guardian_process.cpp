@@ -21,9 +21,9 @@ namespace firedrill::agent {
 namespace {
 
 /// Libraries that undoing runs through; the rest of what the agent links stays on the disk.
-constexpr std::array<std::string_view, 9> kNeeded{"libc.so", "libstdc++", "libgcc_s",
-                                                  "libm.so", "libnl",     "libdevmapper",
-                                                  "libfmt",  "libspdlog", "ld-linux"};
+constexpr std::array<std::string_view, 11> kNeeded{
+    "libc.so", "libstdc++", "libgcc_s", "libm.so",      "libnl",     "libdevmapper",
+    "libfmt",  "libspdlog", "ld-linux", "libsdbus-c++", "libsystemd"};
 
 int populate(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
   const std::string_view path = object->dlpi_name;

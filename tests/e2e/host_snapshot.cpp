@@ -1,17 +1,21 @@
 // The part of a host that faults touch, as text; and how long it takes to become that text again
 // after a process was killed. Reads through the kernel room; changes nothing but by SIGKILL.
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 #include <signal.h>
 
 #include "agent/host.hpp"
+#include "agent/host_disk.hpp"
 #include "agent/kernel/linux_host.hpp"
 
 namespace {
@@ -40,6 +44,28 @@ Result<std::string> link_state(agent::Host& host, const agent::kernel::Link& lin
   return out;
 }
 
+/// Device-mapper devices: all that dm-delay touches.
+Result<std::string> disk_state(agent::Host& host) {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/block", none))
+    if (entry.path().filename().string().starts_with("dm-"))
+      names.push_back(entry.path().filename().string());
+  std::ranges::sort(names);
+  std::string out;
+  for (const std::string& name : names) {
+    const auto device = host.disks().find(name);
+    if (!device) return std::unexpected(device.error());
+    const auto state = host.disks().state(device->number);
+    if (!state) return std::unexpected(state.error());
+    if (!*state) continue;
+    out += fmt::format("disk {} {} suspended {} loaded {}\n", name, (*state)->name,
+                       (*state)->suspended, (*state)->inactive.has_value());
+    for (const auto& target : (*state)->live) out += "  " + to_string(target) + "\n";
+  }
+  return out;
+}
+
 Result<std::string> host_state(agent::Host& host) {
   auto links = host.network().links();
   if (!links) return std::unexpected(links.error());
@@ -49,7 +75,9 @@ Result<std::string> host_state(agent::Host& host) {
     if (!one) return one;
     out += *one;
   }
-  return out;
+  auto disks = disk_state(host);
+  if (!disks) return disks;
+  return out + *disks;
 }
 
 int complain(std::string_view what) {

@@ -10,6 +10,8 @@ if [ "${1:-}" = --inside ]; then
   mount -t tmpfs -o mode=755 tmpfs /run
   umount /sys/fs/cgroup
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  # A cgroup that still holds others, seen from here as 0, cannot pass its controllers on.
+  while grep -qx 0 /sys/fs/cgroup/cgroup.procs; do sleep 0.1; done
   mkdir -p $units
   cat >$units/test.target <<'UNIT'
 [Unit]
@@ -42,8 +44,13 @@ UNIT
 fi
 
 mkdir -p $cgroup
-echo 0 >$cgroup/cgroup.procs
-unshare --pid --mount --cgroup --ipc --fork --mount-proc "$0" --inside &
+(
+  echo 0 >$cgroup/cgroup.procs
+  exec unshare --pid --mount --cgroup --ipc --fork --mount-proc sh "$0" --inside
+) &
+outer=$!
+while ! pgrep -P $outer >/dev/null; do sleep 0.1; done
+echo $outer >/sys/fs/cgroup/cgroup.procs
 trap 'kill -9 $first 2>/dev/null || true' EXIT
 tries=0
 while true; do
