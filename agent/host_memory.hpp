@@ -48,8 +48,9 @@ class Processes {
   /// region is filled from its start.
   [[nodiscard]] virtual Result<std::uint64_t> filled(const kernel::ProcessId& process,
                                                      const kernel::Region& region) = 0;
-  /// Gives each page of `part` a page of memory, from outside, without a stop; in order. About
-  /// 1.5 ms a megabyte.
+  /// Gives each page of `part` a page of memory, in order: from outside and without a stop, about
+  /// 1.5 ms a megabyte; or, where memory is about to run out, by a call of the process's own, with
+  /// a stop for each 256 KiB. Then whoever is killed for it is killed as by a leak of its own.
   /// @errors not_found  the process went meanwhile: the kernel may have killed it for this
   [[nodiscard]] virtual Result<void> fill(const kernel::ProcessId& process,
                                           const kernel::Region& part) = 0;

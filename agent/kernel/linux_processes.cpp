@@ -29,7 +29,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t kBatch = 1024;                     // UIO_MAXIOV
 constexpr std::uint64_t kMostCode = 8ULL << 20;          // of one mapping, searched for a call
 constexpr std::uint64_t kPresentOrSwapped = 3ULL << 62;  // bits 63 and 62 of a pagemap entry
-constexpr int kTracePower = 19;                          // CAP_SYS_PTRACE
+/// More than others may take between the look and the write of one batch.
+constexpr std::uint64_t kRoomy = (32ULL << 20) + kBatch * kPageSize;
+constexpr std::uint64_t kInsideStep = 256ULL << 10;  // less than a millisecond's stop
+constexpr int kTracePower = 19;                      // CAP_SYS_PTRACE
 constexpr auto kInjectorLife = 3s;
 constexpr auto kDeathTakes = 1s;
 
@@ -245,21 +248,51 @@ Result<std::uint64_t> LinuxProcesses::filled(const ProcessId& process, const Reg
   return low * kPageSize;
 }
 
-Result<void> LinuxProcesses::fill(const ProcessId& process, const Region& part) {
-  announce("processes.fill");
-  if (auto alive = check_alive(process); !alive) return alive;
+Result<bool> LinuxProcesses::is_roomy(const ProcessId& process) {
+  const auto cgroup = files_.cgroup_of(process.pid);
+  const auto room = files_.room(cgroup ? *cgroup : "", Reserve::none);
+  if (!room) return std::unexpected(room.error());
+  return room->bytes >= kRoomy && room->mappable.value_or(kRoomy) >= kRoomy;
+}
+
+Result<std::uint64_t> LinuxProcesses::fill_inside(const ProcessId& process, const Region& part) {
+  const std::uint64_t length = std::min(part.length, kInsideStep);
+  const std::array calls{InjectedCall{SYS_getrandom, {part.address, length, 0}}};
+  const auto outcome = make_calls(process, calls);
+  if (!outcome) return std::unexpected(outcome.error());
+  // Less than was asked for is as good, as long as it is whole pages.
+  const std::int64_t wrote = outcome->results[0];
+  if (wrote >= static_cast<std::int64_t>(kPageSize))
+    return static_cast<std::uint64_t>(wrote) / kPageSize * kPageSize;
+  const auto failed = failed_write(process, wrote < 0 ? static_cast<int>(-wrote) : EFAULT);
+  return std::unexpected(failed.error());
+}
+
+Result<std::uint64_t> LinuxProcesses::fill_outside(const ProcessId& process, const Region& part) {
+  if (auto alive = check_alive(process); !alive) return std::unexpected(alive.error());
   std::array<char, kBatch> content{};
   content.fill(1);
   std::array<iovec, kBatch> places{};
+  std::size_t count = 0;
+  for (std::uint64_t at = part.address; count < kBatch && at < part.end(); at += kPageSize)
+    places[count++] = {reinterpret_cast<void*>(at), 1};
+  iovec here{content.data(), count};
+  const ssize_t wrote = ::process_vm_writev(process.pid, &here, 1, places.data(), count, 0);
+  const int error = errno;
+  if (wrote == static_cast<ssize_t>(count)) return count * kPageSize;
+  const auto failed = failed_write(process, wrote < 0 ? error : EFAULT);
+  return std::unexpected(failed.error());
+}
+
+Result<void> LinuxProcesses::fill(const ProcessId& process, const Region& part) {
+  announce("processes.fill");
   for (std::uint64_t at = part.address; at < part.end();) {
-    std::size_t count = 0;
-    for (; count < kBatch && at < part.end(); at += kPageSize)
-      places[count++] = {reinterpret_cast<void*>(at), 1};
-    iovec here{content.data(), count};
-    const ssize_t wrote = ::process_vm_writev(process.pid, &here, 1, places.data(), count, 0);
-    const int error = errno;
-    if (wrote < static_cast<ssize_t>(count))
-      return failed_write(process, wrote < 0 ? error : EFAULT);
+    const auto roomy = is_roomy(process);
+    if (!roomy) return std::unexpected(roomy.error());
+    const Region rest{at, part.end() - at};
+    const auto filled = *roomy ? fill_outside(process, rest) : fill_inside(process, rest);
+    if (!filled) return std::unexpected(filled.error());
+    at += *filled;
   }
   return {};
 }

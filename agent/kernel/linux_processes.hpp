@@ -39,6 +39,15 @@ class LinuxProcesses final : public Processes {
   [[nodiscard]] Result<InjectionOutcome> make_calls(const ProcessId& process,
                                                     std::span<const InjectedCall> calls);
 
+  /// Is memory so far from running out that it may be filled from outside? Whoever writes into a
+  /// process holds its memory meanwhile: when the kernel kills it for that, its memory is not freed
+  /// and the kernel goes on to kill its neighbours.
+  [[nodiscard]] Result<bool> is_roomy(const ProcessId& process);
+  /// How many bytes were filled, from the start of `part`.
+  [[nodiscard]] Result<std::uint64_t> fill_outside(const ProcessId& process, const Region& part);
+  /// The same by a call of its own, which fills the pages with random bytes.
+  [[nodiscard]] Result<std::uint64_t> fill_inside(const ProcessId& process, const Region& part);
+
   OperationObserver observer_;
   MemoryFiles files_;
 };

@@ -73,13 +73,24 @@ std::optional<Mapping> parse_mapping(std::string_view line) {
 
 /// Waits that the kernel resumes by itself when nothing but a stop interrupted them
 /// [kernel-facts §6]. recv and accept with a time-out are not among them, hence neither is recv.
-constexpr std::array<long, 14> kRestarting{
-    SYS_futex,          SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll, SYS_pselect6,
-    SYS_read,           SYS_wait4,     SYS_waitid,          SYS_flock, SYS_rt_sigsuspend,
+constexpr auto kRestarting = std::to_array<long>({
+    SYS_futex,
+    SYS_nanosleep,
+    SYS_clock_nanosleep,
+    SYS_ppoll,
+    SYS_pselect6,
+    SYS_read,
+    SYS_wait4,
+    SYS_waitid,
+    SYS_flock,
+    SYS_rt_sigsuspend,
+    SYS_restart_syscall,
 #ifdef __x86_64__
-    SYS_poll,           SYS_select,    SYS_pause,
+    SYS_poll,
+    SYS_select,
+    SYS_pause,
 #endif
-    SYS_restart_syscall};
+});
 
 }  // namespace
 

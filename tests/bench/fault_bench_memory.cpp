@@ -28,7 +28,7 @@ using namespace firedrill::agent;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kConnections = 4;
-constexpr std::uint64_t kRate = 1 << 20;
+constexpr std::uint64_t kRate = 4 << 20;
 
 Duration since(Clock::time_point begin) {
   return std::chrono::duration_cast<Duration>(Clock::now() - begin);
@@ -38,7 +38,7 @@ Duration since(Clock::time_point begin) {
 class MemoryBench {
  public:
   MemoryBench(Host& host, const Service& service, std::vector<Row>& rows)
-      : host_(host), service_(service), load_(service, kConnections), rows_(rows) {}
+      : host_(host), service_(service), rows_(rows) {}
 
   Result<void> measure() {
     for (const auto step : {&MemoryBench::slope, &MemoryBench::stops, &MemoryBench::kills})
@@ -65,7 +65,6 @@ class MemoryBench {
 
   Host& host_;
   const Service& service_;
-  Load load_;
   std::vector<Row>& rows_;
   const Fault& fault_ = *find_fault("memory-leak");
   kernel::MemoryFiles files_;
@@ -88,9 +87,11 @@ Result<double> MemoryBench::observe(int seconds,
 
 Result<void> MemoryBench::slope() {
   const int seconds = setting("FIREDRILL_BENCH_SECONDS", 60);
-  const auto asked = params(kRate * static_cast<std::uint64_t>(2 * seconds));
+  const auto asked = params(kRate * static_cast<std::uint64_t>(seconds + 1));
   if (!asked) return std::unexpected(asked.error());
-  // Under load the service grows by itself at first.
+  // A load that makes the service grow little by itself; what it does grow is measured first.
+  const Load load(service_, kConnections, 20ms);
+  std::this_thread::sleep_for(std::chrono::seconds(seconds / 6));
   const auto quiet = observe(seconds, [](Duration) -> Result<void> { return {}; });
   if (!quiet) return std::unexpected(quiet.error());
   const auto record = fault_.capture(host_, *asked);
@@ -107,8 +108,11 @@ Result<void> MemoryBench::slope() {
   const auto undone = fault_.undo(host_, *record);
   if (!grown) return std::unexpected(grown.error());
   if (!undone) return std::unexpected(undone.error());
-  add("rate 1MiB", fmt::format("RSS slope over {} s", seconds), *quiet, *grown, "B/s");
-  add("rate 1MiB", "filled", 0, static_cast<double>(filled), "B");
+  constexpr auto kAsked = static_cast<double>(kRate);
+  add("rate 4MiB", fmt::format("RSS slope over {} s", seconds), *quiet, *grown, "B/s");
+  add("rate 4MiB", "error of the slope, its own growth left out", 0,
+      (*grown - *quiet - kAsked) / kAsked * 100, "%");
+  add("rate 4MiB", "filled", 0, static_cast<double>(filled), "B");
   return {};
 }
 
@@ -117,9 +121,11 @@ Result<void> MemoryBench::stops() {
   Processes& processes = host_.processes();
   const auto facts = processes.facts(service_.pid());
   if (!facts) return std::unexpected(facts.error());
-  static_cast<void>(load_.take());
+  Load load(service_, kConnections, 0ms);
+  std::this_thread::sleep_for(1s);
+  static_cast<void>(load.take());
   std::this_thread::sleep_for(5s);
-  const LoadReport quiet = load_.take();
+  const LoadReport quiet = load.take();
   std::vector<double> stopped;
   for (int i = 0; i < count; ++i) {
     const auto mappings = processes.mappings(facts->id);
@@ -134,7 +140,7 @@ Result<void> MemoryBench::stops() {
     for (const Duration one : {*mapped, *unmapped})
       stopped.push_back(static_cast<double>(one.count()));
   }
-  const LoadReport busy = load_.take();
+  const LoadReport busy = load.take();
   std::ranges::sort(stopped);
   const std::string what = fmt::format("{} times map 64MiB, fill 1MiB, unmap", count);
   add(what, "stopped p50", 0, stopped[stopped.size() / 2], "us");
@@ -168,7 +174,7 @@ Result<void> MemoryBench::kills() {
   std::uniform_int_distribution<int> microseconds(0, 60'000);
   const auto asked = params(64 << 20);
   if (!asked) return std::unexpected(asked.error());
-  static_cast<void>(load_.take());
+  Load load(service_, kConnections, 0ms);
   int lived = 0;
   int clean = 0;
   int found_half_way = 0;
@@ -189,7 +195,7 @@ Result<void> MemoryBench::kills() {
     if (verified && verified->clean()) ++clean;
     if (service_.alive()) ++lived;
   }
-  const LoadReport busy = load_.take();
+  const LoadReport busy = load.take();
   const std::string what = fmt::format("{} times kill -9 of the injector's group", count);
   add(what, "alive afterwards", count, lived, "");
   add(what, "clean after undo", count, clean, "");

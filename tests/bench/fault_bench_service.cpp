@@ -222,7 +222,8 @@ bool Service::alive() const {
          info.si_pid == 0;
 }
 
-Load::Load(const Service& service, int connections) {
+Load::Load(const Service& service, int connections, std::chrono::milliseconds pause)
+    : pause_(pause) {
   for (int i = 0; i < connections; ++i)
     threads_.emplace_back([this, kind = service.kind_, i] { run(kind, i + 1); });
 }
@@ -238,9 +239,12 @@ void Load::run(ServiceKind kind, int number) {
     const auto begin = Clock::now();
     const bool well = client.request();
     const std::chrono::duration<double, std::milli> took = Clock::now() - begin;
-    const std::lock_guard lock(mutex_);
-    latencies_ms_.push_back(took.count());
-    if (!well) ++errors_;
+    {
+      const std::lock_guard lock(mutex_);
+      latencies_ms_.push_back(took.count());
+      if (!well) ++errors_;
+    }
+    if (pause_.count() != 0) std::this_thread::sleep_for(pause_);
   }
 }
 

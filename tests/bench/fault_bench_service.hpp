@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,10 +49,11 @@ struct LoadReport {
   double max_ms = 0;
 };
 
-/// Connections that write and read without pause, one thread each, until this object goes.
+/// Connections that write and read, one thread each, with a pause after each request, until this
+/// object goes.
 class Load {
  public:
-  Load(const Service& service, int connections);
+  Load(const Service& service, int connections, std::chrono::milliseconds pause);
   Load(const Load&) = delete;
   ~Load();
   /// What happened since the last call.
@@ -60,6 +62,7 @@ class Load {
  private:
   void run(ServiceKind kind, int number);
 
+  std::chrono::milliseconds pause_;
   std::atomic<bool> stop_ = false;
   std::mutex mutex_;
   std::vector<double> latencies_ms_;

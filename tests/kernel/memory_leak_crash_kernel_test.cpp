@@ -119,8 +119,10 @@ TEST_F(MemoryLeakCgroup, TheTargetsCgroupIsChargedAndGetsAllBack) {
 
 TEST_F(MemoryLeakCgroup, BeyondItsLimitIsRefusedWithTheNumbersOrKillsTheTarget) {
   const TestProcess target("fd-oom", naps);
+  const TestProcess neighbour("fd-neighbour", naps);
   cgroup_->limit(48 * kMiB);
   cgroup_->add(target.pid());
+  cgroup_->add(neighbour.pid());
   const auto refused = leak().capture(*open_host(), params({{"pid", target.pid()}}));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::refused);
@@ -135,6 +137,7 @@ TEST_F(MemoryLeakCgroup, BeyondItsLimitIsRefusedWithTheNumbersOrKillsTheTarget) 
   EXPECT_EQ(values->at("alive"), false);
   EXPECT_FALSE(target.alive());
   EXPECT_EQ(cgroup_->oom_kills(), 1U);
+  EXPECT_TRUE(neighbour.goes_round(2)) << "only the one that leaks may die";
   EXPECT_EQ(leak().undo(*open_host(), record), UndoOutcome::already_gone);
 }
 
@@ -158,6 +161,7 @@ TEST_F(MemoryLeakCgroup, HelperDiesFirstWhenMemoryRunsOut) {
   ASSERT_TRUE(values) << describe(values.error());
   EXPECT_EQ(values->at("alive"), false);
   EXPECT_TRUE(target.goes_round(2));
+  EXPECT_EQ(cgroup_->oom_kills(), 1U);
   EXPECT_EQ(leak().undo(*open_host(), record), UndoOutcome::already_gone);
 }
 
