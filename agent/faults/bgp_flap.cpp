@@ -234,6 +234,8 @@ Result<Json> BgpFlap::apply(Host& host, const Params&, const Json& json) const {
     return fail(ErrorCode::conflict,
                 fmt::format("someone else has disabled '{}' meanwhile", record->protocol));
   if (*before == State::enabled) {
+    if (auto allowed = check_controller(host, record->socket, record->protocol); !allowed)
+      return std::unexpected(allowed.error());
     // The message also reaches the neighbour, so it names nobody (RFC 9003).
     const auto done = ask(host, record->socket,
                           fmt::format("disable \"{}\" \"{}\"", record->protocol, record->token));

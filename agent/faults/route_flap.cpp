@@ -171,6 +171,18 @@ std::unexpected<Error> refuse_missing(Host& host, const Params& params,
               fmt::format("table {} has no route to {}; {}", table, to_string(prefix), nearest));
 }
 
+Result<void> check_controller(Host& host, const std::vector<Route>& routes,
+                              const std::vector<Link>& links) {
+  const auto peer = peer_served_by(host, routes);
+  if (!peer) return std::unexpected(peer.error());
+  if (!*peer) return {};
+  return fail(
+      ErrorCode::refused,
+      fmt::format("{} carries the connection to the controller ({} port {}); flap a more "
+                  "specific route, or first give the controller one of its own",
+                  to_string(routes.front(), links), to_string((*peer)->address), (*peer)->port));
+}
+
 Result<void> check_withdrawable(Host& host, const std::vector<Route>& routes,
                                 const std::vector<Link>& links) {
   for (const Route& route : routes) {
@@ -185,14 +197,7 @@ Result<void> check_withdrawable(Host& host, const std::vector<Route>& routes,
                               "lost; use route-blackhole, or a static route",
                               to_string(route, links)));
   }
-  const auto peer = peer_served_by(host, routes);
-  if (!peer) return std::unexpected(peer.error());
-  if (!*peer) return {};
-  return fail(
-      ErrorCode::refused,
-      fmt::format("{} carries the connection to the controller ({} port {}); flap a more "
-                  "specific route, or first give the controller one of its own",
-                  to_string(routes.front(), links), to_string((*peer)->address), (*peer)->port));
+  return check_controller(host, routes, links);
 }
 
 /// What people should know about the routes before they go.
@@ -321,6 +326,9 @@ Result<Json> RouteFlap::apply(Host& host, const Params&, const Json& json) const
   if (!before) return std::unexpected(before.error());
   if (auto same = check_as_captured(*record, *before, *links); !same)
     return std::unexpected(same.error());
+  // The connection may have come to this route since it was captured.
+  if (auto allowed = check_controller(host, record->routes, *links); !allowed)
+    return std::unexpected(allowed.error());
   for (const Route& route : record->routes)
     if (auto gone = host.routes().delete_route(route); !gone) return std::unexpected(gone.error());
   const auto after = routes_now(host, *record);

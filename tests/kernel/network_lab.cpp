@@ -65,35 +65,6 @@ bool changes_by_itself(int request, std::uint16_t type) {
   }
 }
 
-/// A netlink table byte for byte, but for what changes by itself. Its own reader, on purpose:
-/// what the agent's reader overlooks must show here.
-std::string raw_dump(int request, std::size_t header_size) {
-  auto socket = kernel::NetlinkSocket::open(NETLINK_ROUTE);
-  if (!socket) {
-    ADD_FAILURE() << describe(socket.error());
-    return {};
-  }
-  const kernel::Bytes header(header_size);
-  std::string out;
-  const auto sink = [&](std::uint16_t type, std::span<const std::byte> payload) {
-    out += fmt::format("\n{} ", type);
-    for (const std::byte byte : payload.first(header_size))
-      out += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-    const auto table = kernel::AttributeTable::parse(payload.subspan(NLMSG_ALIGN(header_size)));
-    if (!table) ADD_FAILURE() << describe(table.error());
-    for (const auto& [number, bytes] : table->entries()) {
-      if (changes_by_itself(request, number)) continue;
-      out += fmt::format(" {}=", number);
-      for (const std::byte byte : bytes)
-        out += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-    }
-  };
-  const auto done = socket->dump(
-      static_cast<std::uint16_t>(request), header, "dump", [&out] { out.clear(); }, sink);
-  if (!done) ADD_FAILURE() << describe(done.error());
-  return out;
-}
-
 void enter(const Descriptor& network_namespace) {
   if (setns(network_namespace.get(), CLONE_NEWNET) < 0)
     ADD_FAILURE() << "setns: " << std::strerror(errno);
@@ -121,6 +92,33 @@ std::string run(const std::string& command) {
     output.append(buffer, count);
   if (pclose(pipe) != 0) ADD_FAILURE() << command << "\n" << output;
   return output;
+}
+
+std::string raw_dump(int request, std::size_t header_size) {
+  auto socket = kernel::NetlinkSocket::open(NETLINK_ROUTE);
+  if (!socket) {
+    ADD_FAILURE() << describe(socket.error());
+    return {};
+  }
+  const kernel::Bytes header(header_size);
+  std::string out;
+  const auto sink = [&](std::uint16_t type, std::span<const std::byte> payload) {
+    out += fmt::format("\n{} ", type);
+    for (const std::byte byte : payload.first(header_size))
+      out += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+    const auto table = kernel::AttributeTable::parse(payload.subspan(NLMSG_ALIGN(header_size)));
+    if (!table) ADD_FAILURE() << describe(table.error());
+    for (const auto& [number, bytes] : table->entries()) {
+      if (changes_by_itself(request, number)) continue;
+      out += fmt::format(" {}=", number);
+      for (const std::byte byte : bytes)
+        out += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+    }
+  };
+  const auto done = socket->dump(
+      static_cast<std::uint16_t>(request), header, "dump", [&out] { out.clear(); }, sink);
+  if (!done) ADD_FAILURE() << describe(done.error());
+  return out;
 }
 
 int DatagramPath::drain_now() {

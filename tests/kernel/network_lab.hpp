@@ -33,6 +33,10 @@ class Descriptor {
 /// Runs a shell command of the test's own making; its output, and a failure when it fails.
 std::string run(const std::string& command);
 
+/// A netlink table byte for byte, but for what changes by itself. Its own reader, on purpose: what
+/// the agent's reader overlooks must show here.
+std::string raw_dump(int request, std::size_t header_size);
+
 /// Sends datagrams to one address and counts those that arrive there.
 class DatagramPath {
  public:

@@ -1,6 +1,9 @@
 #include "tests/kernel/route_lab.hpp"
 
 #include <arpa/inet.h>
+#include <linux/fib_rules.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,6 +21,11 @@ void RouteLab::SetUp() {
   run("ip addr add 10.78.0.1/24 dev data1 && ip addr add fd78::1/64 dev data1 nodad");
   run(at_peer + "addr add 10.78.0.2/24 dev far1");
   run(at_peer + "addr add fd78::2/64 dev far1 nodad");
+}
+
+std::string RouteLab::routes_and_rules() {
+  return raw_dump(RTM_GETROUTE, sizeof(rtmsg)) + raw_dump(RTM_GETRULE, sizeof(fib_rule_hdr)) +
+         raw_dump(RTM_GETNEXTHOP, sizeof(nhmsg));
 }
 
 Params RouteLab::params_of(const Fault& fault, const Json& given) {

@@ -12,6 +12,8 @@ class RouteLab : public NetworkLab {
   void SetUp() override;
   [[nodiscard]] bool needs_netem() const override { return false; }
 
+  /// Every route and rule byte for byte. Executes nothing, so that it can be had often.
+  [[nodiscard]] static std::string routes_and_rules();
   [[nodiscard]] static Params params_of(const Fault& fault, const Json& given);
   /// Calls `act` in a child that dies at its n-th operation, as a killed agent would; true when
   /// the child got through all of it.

@@ -100,6 +100,10 @@ TEST(BgpFlap, ControllersRouteIsNotWithdrawn) {
   auto& answer = host.fake_bird.answers["show route for 192.0.2.9 primary"];
   answer = "1007-Table master4:\n 192.0.2.0/24 unicast [edge1 12:00:00.1] * (100) [AS1i]\n0000 \n";
   EXPECT_THAT(refusal(host, kEdge, ErrorCode::refused), HasSubstr("192.0.2.9 port 7443"));
+  const auto peers = std::exchange(host.peers, {});
+  const auto record = flap().capture(host, kEdge);
+  host.peers = peers;
+  EXPECT_EQ(flap().apply(host, kEdge, *record).error().code, ErrorCode::refused);
   answer = "1007-Table master4:\n 192.0.2.0/24 unicast [edge10 12:00:00.1] * (100)\n0000 \n";
   EXPECT_TRUE(flap().capture(host, kEdge)) << "it goes by another protocol's";
   answer = "8001 Network not found\n";

@@ -97,6 +97,17 @@ TEST(RouteFlap, RouteOfTheControlConnectionIsRefused) {
   EXPECT_TRUE(flap().capture(host, params({{"prefix", "default"}})));
 }
 
+TEST(RouteFlap, RouteThatTheControlConnectionHasComeToIsNotWithdrawn) {
+  FakeHost host;
+  const auto record = flap().capture(host, to_prefix());
+  host.peers = {{*kernel::parse_ip_address("10.77.2.9"), 7443}};
+  const std::string before = host.state();
+  const auto applied = flap().apply(host, to_prefix(), *record);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, ErrorCode::refused);
+  EXPECT_EQ(host.state(), before);
+}
+
 TEST(RouteFlap, RoutesThatCannotBePutBackAsTheyWereAreRefused) {
   FakeHost host;
   host.fake_routes.list.push_back(
