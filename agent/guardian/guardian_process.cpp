@@ -16,14 +16,15 @@
 
 #include "agent/guardian/guardian.hpp"
 #include "agent/guardian/guardian_link.hpp"
+#include "agent/kernel/linux_host.hpp"
 
 namespace firedrill::agent {
 namespace {
 
 /// Libraries that undoing runs through; the rest of what the agent links stays on the disk.
-constexpr std::array<std::string_view, 11> kNeeded{
-    "libc.so", "libstdc++", "libgcc_s", "libm.so",      "libnl",     "libdevmapper",
-    "libfmt",  "libspdlog", "ld-linux", "libsdbus-c++", "libsystemd"};
+constexpr std::array<std::string_view, 10> kNeeded{
+    "libc.so", "libstdc++", "libgcc_s", "libm.so",      "libnl",
+    "libfmt",  "libspdlog", "ld-linux", "libdevmapper", "libsystemd"};
 
 int populate(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
   const std::string_view path = object->dlpi_name;
@@ -46,6 +47,7 @@ int populate(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
 /// Each of these may be refused (no root, an old kernel); guarding is worth it without them.
 void shield_process() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(signal, SIG_IGN);
+  kernel::load_libraries_of_faults();
   // The disk that holds our own program may be the one that is suspended when we are needed.
   ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
   ::dl_iterate_phdr(&populate, nullptr);

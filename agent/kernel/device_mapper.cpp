@@ -2,32 +2,25 @@
 
 #include <cerrno>
 #include <memory>
-#include <mutex>
 
 #include <fmt/format.h>
-#include <libdevmapper.h>
+
+#include "agent/kernel/dm_library.hpp"
 
 namespace firedrill::agent::kernel {
 namespace {
 
+/// Of a task that exists, because new_task() has asked for it.
+const DmLibrary& dm() { return *dm_library(); }
+
 struct TaskDeleter {
-  void operator()(dm_task* task) const { dm_task_destroy(task); }
+  void operator()(dm_task* task) const { dm().task_destroy(task); }
 };
 using Task = std::unique_ptr<dm_task, TaskDeleter>;
 
-void print_nothing(int, const char*, int, int, const char*, ...) {}
-
-void quieten_library() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    dm_log_with_errno_init(&print_nothing);
-    dm_udev_set_sync_support(0);
-  });
-}
-
 Result<Task> new_task(int type) {
-  quieten_library();
-  Task task(dm_task_create(type));
+  if (const auto& loaded = dm_library(); !loaded) return std::unexpected(loaded.error());
+  Task task(dm().task_create(type));
   if (!task) return fail(ErrorCode::unsupported, "the kernel has no device-mapper (module dm_mod)");
   return task;
 }
@@ -35,16 +28,16 @@ Result<Task> new_task(int type) {
 Result<Task> task_on(int type, DeviceNumber device) {
   auto task = new_task(type);
   if (!task) return std::unexpected(task.error());
-  if (dm_task_set_major_minor(task->get(), static_cast<int>(device.major),
-                              static_cast<int>(device.minor), 0) == 0 ||
-      dm_task_set_add_node(task->get(), DM_ADD_NODE_ON_CREATE) == 0)
+  if (dm().task_set_major_minor(task->get(), static_cast<int>(device.major),
+                                static_cast<int>(device.minor), 0) == 0 ||
+      dm().task_set_add_node(task->get(), DM_ADD_NODE_ON_CREATE) == 0)
     return fail(ErrorCode::internal, "libdevmapper refuses device " + to_string(device));
   return task;
 }
 
 Result<void> run(const Task& task, std::string_view what, DeviceNumber device) {
-  if (dm_task_run(task.get()) != 0) return {};
-  const int error = dm_task_get_errno(task.get());
+  if (dm().task_run(task.get()) != 0) return {};
+  const int error = dm().task_get_errno(task.get());
   return fail_errno(error == 0 ? EIO : error,
                     fmt::format("device-mapper: {} {}", what, to_string(device)));
 }
@@ -54,10 +47,10 @@ Result<void> run(const Task& task, std::string_view what, DeviceNumber device) {
 Result<bool> dm_has_target(const std::string& type) {
   const auto task = new_task(DM_DEVICE_GET_TARGET_VERSION);
   if (!task) return std::unexpected(task.error());
-  if (dm_task_set_name(task->get(), type.c_str()) == 0)
+  if (dm().task_set_name(task->get(), type.c_str()) == 0)
     return fail(ErrorCode::internal, "libdevmapper refuses target '" + type + "'");
-  if (dm_task_run(task->get()) != 0) return true;
-  const int error = dm_task_get_errno(task->get());
+  if (dm().task_run(task->get()) != 0) return true;
+  const int error = dm().task_get_errno(task->get());
   if (error == EINVAL) return false;  // no such target, and no module that has it
   return fail_errno(error == 0 ? EIO : error, "device-mapper: version of target '" + type + "'");
 }
@@ -70,11 +63,11 @@ Result<std::optional<DmInfo>> dm_info(DeviceNumber device) {
     return std::unexpected(done.error());
   }
   struct dm_info info{};
-  if (dm_task_get_info(task->get(), &info) == 0) return fail(ErrorCode::internal, "no dm_info");
+  if (dm().task_get_info(task->get(), &info) == 0) return fail(ErrorCode::internal, "no dm_info");
   if (info.exists == 0) return std::nullopt;
   DmInfo out;
-  const char* name = dm_task_get_name(task->get());
-  const char* uuid = dm_task_get_uuid(task->get());
+  const char* name = dm().task_get_name(task->get());
+  const char* uuid = dm().task_get_uuid(task->get());
   out.name = name == nullptr ? "" : name;
   out.uuid = uuid == nullptr ? "" : uuid;
   out.suspended = info.suspended != 0;
@@ -86,7 +79,7 @@ Result<std::optional<DmInfo>> dm_info(DeviceNumber device) {
 Result<DmTable> dm_table(DeviceNumber device, bool inactive) {
   const auto task = task_on(DM_DEVICE_TABLE, device);
   if (!task) return std::unexpected(task.error());
-  if (inactive && dm_task_query_inactive_table(task->get()) == 0)
+  if (inactive && dm().task_query_inactive_table(task->get()) == 0)
     return fail(ErrorCode::internal, "libdevmapper cannot ask for the loaded table");
   if (auto done = run(*task, "table of", device); !done) return std::unexpected(done.error());
   DmTable table;
@@ -95,7 +88,7 @@ Result<DmTable> dm_table(DeviceNumber device, bool inactive) {
     DmTarget target;
     char* type = nullptr;
     char* params = nullptr;
-    next = dm_get_next_target(task->get(), next, &target.start, &target.length, &type, &params);
+    next = dm().get_next_target(task->get(), next, &target.start, &target.length, &type, &params);
     if (type == nullptr) break;
     target.type = type;
     target.params = params == nullptr ? "" : params;
@@ -108,8 +101,8 @@ Result<void> dm_load(DeviceNumber device, const DmTable& table) {
   const auto task = task_on(DM_DEVICE_RELOAD, device);
   if (!task) return std::unexpected(task.error());
   for (const DmTarget& target : table)
-    if (dm_task_add_target(task->get(), target.start, target.length, target.type.c_str(),
-                           target.params.c_str()) == 0)
+    if (dm().task_add_target(task->get(), target.start, target.length, target.type.c_str(),
+                             target.params.c_str()) == 0)
       return fail(ErrorCode::internal, "libdevmapper refuses '" + to_string(target) + "'");
   return run(*task, "load a table for", device);
 }
@@ -117,8 +110,8 @@ Result<void> dm_load(DeviceNumber device, const DmTable& table) {
 Result<void> dm_resume(DeviceNumber device) {
   const auto task = task_on(DM_DEVICE_RESUME, device);
   if (!task) return std::unexpected(task.error());
-  if (dm_task_skip_lockfs(task->get()) == 0 ||
-      dm_task_set_read_ahead(task->get(), DM_READ_AHEAD_AUTO, 0) == 0)
+  if (dm().task_skip_lockfs(task->get()) == 0 ||
+      dm().task_set_read_ahead(task->get(), DM_READ_AHEAD_AUTO, 0) == 0)
     return fail(ErrorCode::internal, "libdevmapper refuses to resume");
   return run(*task, "resume", device);
 }

@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <sys/random.h>
 
+#include "agent/kernel/dm_library.hpp"
 #include "agent/kernel/linux_bird.hpp"
 #include "agent/kernel/linux_cgroups.hpp"
 #include "agent/kernel/linux_disks.hpp"
@@ -13,6 +14,7 @@
 #include "agent/kernel/linux_network.hpp"
 #include "agent/kernel/linux_processes.hpp"
 #include "agent/kernel/linux_routes.hpp"
+#include "agent/kernel/systemd_library.hpp"
 
 namespace firedrill::agent::kernel {
 namespace {
@@ -68,6 +70,11 @@ Result<std::unique_ptr<Host>> open_linux_host(const LinuxHostOptions& options) {
   if (!ethtool) return std::unexpected(ethtool.error());
   LinuxNetwork network(std::move(*socket), options.on_operation);
   return std::make_unique<LinuxHost>(std::move(network), std::move(*ethtool), options);
+}
+
+void load_libraries_of_faults() {
+  (void)dm_library();
+  (void)systemd_library();
 }
 
 }  // namespace firedrill::agent::kernel

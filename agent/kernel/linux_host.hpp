@@ -20,4 +20,9 @@ struct LinuxHostOptions {
 /// Opens the sockets. Needs no privilege; what changes something does (CAP_NET_ADMIN).
 [[nodiscard]] Result<std::unique_ptr<Host>> open_linux_host(const LinuxHostOptions& options);
 
+/// Loads the libraries that faults load when they need them. For the guardian, which may have to
+/// undo while the disk that holds them is suspended. What is not installed was never used by a
+/// fault.
+void load_libraries_of_faults();
+
 }  // namespace firedrill::agent::kernel

@@ -1,18 +1,19 @@
 // The part of LinuxCgroups that goes through systemd: properties of units over the system bus, and
 // the drop-ins that systemd writes for them in /run.
 #include <cerrno>
-#include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <limits>
+#include <memory>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sdbus-c++/sdbus-c++.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/kernel/linux_cgroups.hpp"
 #include "agent/kernel/read_file.hpp"
+#include "agent/kernel/systemd_library.hpp"
 
 namespace firedrill::agent::kernel {
 namespace {
@@ -24,31 +25,108 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kDropIns = "/run/systemd/system.control";
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::uint64_t kPatienceUs = 10'000'000;
 constexpr const char* kProperties[] = {"IOReadBandwidthMax", "IOWriteBandwidthMax", "IOReadIOPSMax",
                                        "IOWriteIOPSMax"};
 /// systemd's word for "no limit".
 constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();
 
-using DeviceLimit = sdbus::Struct<std::string, std::uint64_t>;
-using Property = sdbus::Struct<std::string, sdbus::Variant>;
+/// Of a bus that is open, because open_bus() has asked for it.
+const SystemdLibrary& systemd() { return *systemd_library(); }
+
+struct BusCloser {
+  void operator()(sd_bus* bus) const { systemd().flush_close_unref(bus); }
+};
+using Bus = std::unique_ptr<sd_bus, BusCloser>;
+
+struct MessageDeleter {
+  void operator()(sd_bus_message* message) const { systemd().message_unref(message); }
+};
+using Message = std::unique_ptr<sd_bus_message, MessageDeleter>;
+
+/// What the bus or systemd answered instead of a reply.
+class BusError {
+ public:
+  BusError() = default;
+  BusError(const BusError&) = delete;
+  BusError& operator=(const BusError&) = delete;
+  ~BusError() { systemd().error_free(&error_); }
+  sd_bus_error* get() { return &error_; }
+
+  /// @param code  what the call returned: below zero
+  [[nodiscard]] std::unexpected<Error> as_error(int code, const std::string& what) const {
+    const bool missing = error_.name != nullptr &&
+                         std::string_view(error_.name) == "org.freedesktop.systemd1.NoSuchUnit";
+    const char* said = error_.message != nullptr ? error_.message : std::strerror(-code);
+    return fail(missing ? ErrorCode::not_found : ErrorCode::unavailable,
+                fmt::format("systemd: {}: {}", what, said));
+  }
+
+ private:
+  sd_bus_error error_{};
+};
+
+Result<Bus> open_bus() {
+  if (const auto& loaded = systemd_library(); !loaded) return std::unexpected(loaded.error());
+  sd_bus* bus = nullptr;
+  if (const int code = systemd().open_system(&bus); code < 0)
+    return fail(ErrorCode::unavailable,
+                fmt::format("systemd: cannot reach the system bus: {}", std::strerror(-code)));
+  return Bus(bus);
+}
+
+/// A call of the manager that `fill` gives its arguments; the reply.
+template <class Fill>
+Result<Message> call_manager(sd_bus* bus, const char* method, const std::string& what, Fill fill) {
+  sd_bus_message* made = nullptr;
+  BusError error;
+  int code =
+      systemd().message_new_method_call(bus, &made, kService, kManagerPath, kManager, method);
+  const Message request(made);
+  if (code >= 0) code = fill(made);
+  if (code < 0) return error.as_error(code, what);
+  sd_bus_message* reply = nullptr;
+  code = systemd().call(bus, made, kPatienceUs, error.get(), &reply);
+  if (code < 0) return error.as_error(code, what);
+  return Message(reply);
+}
+
+Result<std::string> text_property(sd_bus* bus, const char* path, const std::string& interface,
+                                  const char* name) {
+  BusError error;
+  char* text = nullptr;
+  const int code = systemd().get_property_string(bus, kService, path, interface.c_str(), name,
+                                                 error.get(), &text);
+  if (code < 0) return error.as_error(code, name);
+  std::string out = text;
+  std::free(text);
+  return out;
+}
+
+/// The limit of one device in a property that lists (device, limit); none when it has no limit.
+Result<std::optional<std::uint64_t>> device_limit(sd_bus* bus, const char* path,
+                                                  const std::string& interface, const char* name,
+                                                  const std::string& device_node) {
+  BusError error;
+  sd_bus_message* got = nullptr;
+  int code = systemd().get_property(bus, kService, path, interface.c_str(), name, error.get(), &got,
+                                    "a(st)");
+  if (code < 0) return error.as_error(code, name);
+  const Message reply(got);
+  std::optional<std::uint64_t> out;
+  code = systemd().message_enter_container(got, SD_BUS_TYPE_ARRAY, "(st)");
+  const char* device = nullptr;
+  std::uint64_t limit = 0;
+  while (code >= 0 && (code = systemd().message_read(got, "(st)", &device, &limit)) > 0)
+    if (device_node == device && limit != kInfinity) out = limit;
+  if (code < 0) return error.as_error(code, name);
+  return out;
+}
 
 const char* property_of(IoLimit which) { return kProperties[static_cast<std::size_t>(which)]; }
 
 fs::path drop_in_path(const std::string& unit, IoLimit which) {
   return fs::path(kDropIns) / (unit + ".d") / fmt::format("50-{}.conf", property_of(which));
-}
-
-/// Carries out `body`; what the bus library throws becomes an error here.
-template <class Body>
-auto on_bus(const std::string& what, Body body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const sdbus::Error& error) {
-    const bool missing = error.getName() == "org.freedesktop.systemd1.NoSuchUnit";
-    return fail(missing ? ErrorCode::not_found : ErrorCode::unavailable,
-                fmt::format("systemd: {}: {}", what, error.getMessage()));
-  }
 }
 
 /// The interface that has the io properties: "…Service" of "etcd.service".
@@ -70,32 +148,47 @@ Result<void> write_drop_in(const fs::path& path, const std::string& text) {
 }
 
 Result<UnitLimits> read_unit(const std::string& name, const std::string& device_node) {
-  auto bus = sdbus::createSystemBusConnection();
-  const auto manager = sdbus::createProxy(*bus, kService, kManagerPath);
-  sdbus::ObjectPath path;
-  manager->callMethod("LoadUnit")
-      .onInterface(kManager)
-      .withTimeout(kPatience)
-      .withArguments(name)
-      .storeResultsTo(path);
-  const auto unit = sdbus::createProxy(*bus, kService, path);
-  if (unit->getProperty("LoadState").onInterface(kUnit).get<std::string>() == "not-found")
+  const auto bus = open_bus();
+  if (!bus) return std::unexpected(bus.error());
+  const auto loaded = call_manager(bus->get(), "LoadUnit", fmt::format("unit '{}'", name),
+                                   [&name](sd_bus_message* request) {
+                                     return systemd().message_append(request, "s", name.c_str());
+                                   });
+  if (!loaded) return std::unexpected(loaded.error());
+  const char* path = nullptr;
+  if (const int code = systemd().message_read(loaded->get(), "o", &path); code < 0)
+    return BusError().as_error(code, fmt::format("unit '{}'", name));
+  const auto state = text_property(bus->get(), path, kUnit, "LoadState");
+  if (!state) return std::unexpected(state.error());
+  if (*state == "not-found")
     return fail(ErrorCode::not_found, fmt::format("systemd has no unit '{}'", name));
   const std::string interface = interface_of(name);
+  auto cgroup = text_property(bus->get(), path, interface, "ControlGroup");
+  if (!cgroup) return std::unexpected(cgroup.error());
   UnitLimits out;
-  out.cgroup = unit->getProperty("ControlGroup").onInterface(interface).get<std::string>();
+  out.cgroup = std::move(*cgroup);
   for (const IoLimit which : kIoLimits) {
-    const auto all = unit->getProperty(property_of(which))
-                         .onInterface(interface)
-                         .get<std::vector<DeviceLimit>>();
-    for (const DeviceLimit& one : all)
-      if (one.get<0>() == device_node && one.get<1>() != kInfinity)
-        out.limits.at(which) = one.get<1>();
+    const auto limit = device_limit(bus->get(), path, interface, property_of(which), device_node);
+    if (!limit) return std::unexpected(limit.error());
+    if (*limit) out.limits.at(which) = **limit;
     const auto text = read_file(drop_in_path(name, which).string());
     if (text) out.drop_ins[static_cast<std::size_t>(which)] = *text;
     else if (text.error().code != ErrorCode::not_found) return std::unexpected(text.error());
   }
   return out;
+}
+
+/// Appends (property, [(device, limit)]) as SetUnitProperties wants it; below zero when it fails.
+int append_limit(sd_bus_message* request, const char* property, const std::string& device_node,
+                 std::uint64_t limit) {
+  const SystemdLibrary& lib = systemd();
+  int code = lib.message_open_container(request, SD_BUS_TYPE_STRUCT, "sv");
+  if (code >= 0) code = lib.message_append(request, "s", property);
+  if (code >= 0) code = lib.message_open_container(request, SD_BUS_TYPE_VARIANT, "a(st)");
+  if (code >= 0) code = lib.message_append(request, "a(st)", 1, device_node.c_str(), limit);
+  if (code >= 0) code = lib.message_close_container(request);
+  if (code >= 0) code = lib.message_close_container(request);
+  return code;
 }
 
 }  // namespace
@@ -108,26 +201,29 @@ Result<bool> LinuxCgroups::systemd_runs() {
 
 Result<UnitLimits> LinuxCgroups::unit(const std::string& name, const std::string& device_node) {
   announce("cgroups.unit");
-  return on_bus(fmt::format("unit '{}'", name), [&] { return read_unit(name, device_node); });
+  return read_unit(name, device_node);
 }
 
 Result<void> LinuxCgroups::set_unit(const std::string& name, const std::string& device_node,
                                     const IoLimits& limits, const std::vector<IoLimit>& which) {
   announce("cgroups.set_unit");
-  return on_bus(fmt::format("set properties of '{}'", name), [&]() -> Result<void> {
-    std::vector<Property> properties;
-    for (const IoLimit one : which) {
-      const std::vector<DeviceLimit> value{{device_node, limits.at(one).value_or(kInfinity)}};
-      properties.emplace_back(property_of(one), sdbus::Variant(value));
-    }
-    auto bus = sdbus::createSystemBusConnection();
-    const auto manager = sdbus::createProxy(*bus, kService, kManagerPath);
-    manager->callMethod("SetUnitProperties")
-        .onInterface(kManager)
-        .withTimeout(kPatience)
-        .withArguments(name, true, properties);
-    return {};
-  });
+  const auto bus = open_bus();
+  if (!bus) return std::unexpected(bus.error());
+  const auto set =
+      call_manager(bus->get(), "SetUnitProperties", fmt::format("set properties of '{}'", name),
+                   [&](sd_bus_message* request) {
+                     constexpr int kRuntime = 1;
+                     int code = systemd().message_append(request, "sb", name.c_str(), kRuntime);
+                     if (code >= 0)
+                       code = systemd().message_open_container(request, SD_BUS_TYPE_ARRAY, "(sv)");
+                     for (const IoLimit one : which)
+                       if (code >= 0)
+                         code = append_limit(request, property_of(one), device_node,
+                                             limits.at(one).value_or(kInfinity));
+                     return code >= 0 ? systemd().message_close_container(request) : code;
+                   });
+  if (!set) return std::unexpected(set.error());
+  return {};
 }
 
 Result<void> LinuxCgroups::restore_drop_ins(const std::string& name, const UnitLimits& before,
@@ -144,12 +240,12 @@ Result<void> LinuxCgroups::restore_drop_ins(const std::string& name, const UnitL
   }
   // Only when nothing of anyone's is left in them.
   ::rmdir(drop_in_path(name, IoLimit::read_bytes).parent_path().c_str());
-  return on_bus("daemon-reload", [&]() -> Result<void> {
-    auto bus = sdbus::createSystemBusConnection();
-    const auto manager = sdbus::createProxy(*bus, kService, kManagerPath);
-    manager->callMethod("Reload").onInterface(kManager).withTimeout(kPatience);
-    return {};
-  });
+  const auto bus = open_bus();
+  if (!bus) return std::unexpected(bus.error());
+  const auto reloaded =
+      call_manager(bus->get(), "Reload", "daemon-reload", [](sd_bus_message*) { return 0; });
+  if (!reloaded) return std::unexpected(reloaded.error());
+  return {};
 }
 
 }  // namespace firedrill::agent::kernel
