@@ -29,7 +29,8 @@ class BirdLab : public RouteLab {
     RouteLab::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     if (system("command -v bird >/dev/null") != 0) GTEST_SKIP() << "no bird: install bird2";
-    folder_ = fmt::format("{}firedrill-bird-{}", testing::TempDir(), getpid());
+    static int number = 0;  // BIRD of the last test may still be taking its files away
+    folder_ = fmt::format("{}firedrill-bird-{}-{}", testing::TempDir(), getpid(), ++number);
     std::filesystem::create_directories(folder_);
     start("here", "", "10.77.0.1", 65001, "10.77.0.2", 65002, kAnnounced);
     start("peer", "ip netns exec " + peer_name() + " ", "10.77.0.2", 65002, "10.77.0.1", 65001,
@@ -40,7 +41,9 @@ class BirdLab : public RouteLab {
   void TearDown() override {
     for (const std::string& name : started_)
       run(fmt::format("kill $(cat {}/{}.pid)", folder_, name));
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+    // BIRD takes its own files away as it ends, perhaps at this moment.
+    std::error_code ignored;
+    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
     RouteLab::TearDown();
   }
 
@@ -69,7 +72,7 @@ class BirdLab : public RouteLab {
     while (std::chrono::steady_clock::now() < end) {
       const std::string shown = run(fmt::format("ip -n {} route show {}", peer_name(), kAnnounced));
       if (shown.empty() != present) return true;
-      std::this_thread::sleep_for(20ms);
+      std::this_thread::sleep_for(100ms);
     }
     return false;
   }
