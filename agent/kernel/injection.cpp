@@ -5,12 +5,25 @@
 #include <fmt/format.h>
 
 #include "agent/kernel/detached.hpp"
+#include "agent/kernel/proc_files.hpp"
+#include "agent/kernel/read_file.hpp"
 #include "agent/kernel/tracee.hpp"
 
 namespace firedrill::agent::kernel {
 namespace {
 
 constexpr int kPatienceMs = 7000;  // 2 s for the stop and 5 s for the calls
+
+/// "state S in futex_wait_queue": what a thread is at, for whoever has to find out why it takes
+/// long.
+std::string doing(const InjectionTarget& target) {
+  const std::string place = fmt::format("/proc/{}/task/{}", target.pid, target.thread);
+  const auto text = read_file(place + "/stat");
+  const auto stat = text ? parse_stat(*text) : std::unexpected(text.error());
+  const auto where = read_file(place + "/wchan");
+  if (!stat) return "gone by now";
+  return fmt::format("state {} in {}", stat->state, where && *where != "0" ? *where : "user mode");
+}
 
 Result<InjectionOutcome> outcome_of(const TraceReport& report, const InjectionTarget& target) {
   const std::string who = fmt::format("thread {} of process {}", target.thread, target.pid);
@@ -62,9 +75,9 @@ Result<InjectionOutcome> inject(const InjectionTarget& target, std::span<const I
   if (auto heard = read_report(*helper, &report, sizeof report, kPatienceMs); !heard) {
     if (heard.error().code == ErrorCode::timed_out)
       return fail(ErrorCode::timed_out,
-                  fmt::format("process {} stopped, but its call takes longer than 5 s: it goes on "
-                              "by itself; look again later",
-                              target.pid));
+                  fmt::format("thread {} of process {} ({}) has not made its calls within 7 s: the "
+                              "helper goes on by itself; look again later",
+                              target.thread, target.pid, doing(target)));
     return with_context(heard.error(), fmt::format("injecting into process {}", target.pid));
   }
   return outcome_of(report, target);
