@@ -13,6 +13,7 @@
 
 #include "agent/kernel/facts.hpp"
 #include "agent/local_agent.hpp"
+#include "agent/resident.hpp"
 #include "agent/uplink/uplink.hpp"
 #include "firedrill/event.hpp"
 
@@ -147,6 +148,7 @@ Result<std::unique_ptr<Uplink>> dial(const AgentConfig& config, LocalAgent& agen
   handlers.on_connected = [&relay](const LinkEnds& ends) {
     relay.set_peer(ends);
     spdlog::info("connected to {} port {}", ends.peer.address, ends.peer.port);
+    release_idle_pages();
   };
   handlers.on_disconnected = [](const std::string& reason) {
     spdlog::warn("connection lost: {}", reason);
@@ -198,6 +200,7 @@ Result<int> run_daemon(const AgentConfig& config) {
   relay.attach(**uplink);
   spdlog::info("'{}' started, controller {} port {}", config.name, config.controller_host,
                config.controller_port);
+  release_idle_pages();
 
   for (int received = 0; received != SIGTERM && received != SIGINT;)
     if (::sigwait(&signals, &received) != 0) break;
