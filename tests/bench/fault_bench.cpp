@@ -16,9 +16,10 @@ const std::vector<std::pair<std::string_view, Measure>>& measures() {
   static const std::vector<std::pair<std::string_view, Measure>> all = {
       {"dm-delay", &measure_dm_delay},
       {"io-throttle", &measure_io_throttle},
-      {"memory-leak", measure_memory_leak},
+      {"memory-leak", &measure_memory_leak},
+      {"route-flap", &measure_route_flap},
+      {"bgp-flap", &measure_bgp_flap},
   };
-      {"route-flap", measure_route_flap}, {"bgp-flap", measure_bgp_flap}};
   return all;
 }
 
