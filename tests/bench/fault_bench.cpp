@@ -14,10 +14,8 @@ namespace {
 
 const std::vector<std::pair<std::string_view, Measure>>& measures() {
   static const std::vector<std::pair<std::string_view, Measure>> all = {
-      {"dm-delay", &measure_dm_delay},
-      {"io-throttle", &measure_io_throttle},
-      {"memory-leak", &measure_memory_leak},
-      {"route-flap", &measure_route_flap},
+      {"dm-delay", &measure_dm_delay},       {"io-throttle", &measure_io_throttle},
+      {"memory-leak", &measure_memory_leak}, {"route-flap", &measure_route_flap},
       {"bgp-flap", &measure_bgp_flap},
   };
   return all;
