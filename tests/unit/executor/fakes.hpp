@@ -10,21 +10,9 @@
 #include "agent/executor/engine.hpp"
 #include "agent/host.hpp"
 #include "tests/unit/executor/fake_fault.hpp"
+#include "tests/support/no_host.hpp"
 
 namespace firedrill::agent::testing {
-
-class NoHost final : public Host {
- public:
-  Network& network() override { std::abort(); }
-  Ethtool& ethtool() override { std::abort(); }
-  Disks& disks() override { std::abort(); }
-  Cgroups& cgroups() override { std::abort(); }
-  Processes& processes() override { std::abort(); }
-  Routes& routes() override { std::abort(); }
-  Bird& bird() override { std::abort(); }
-  std::vector<kernel::Endpoint> protected_peers() override { return {}; }
-  std::uint32_t fresh_token() override { return 1; }
-};
 
 class ManualClock final : public Clock {
  public:

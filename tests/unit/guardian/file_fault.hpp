@@ -10,16 +10,9 @@
 
 #include "agent/fault.hpp"
 #include "agent/host.hpp"
+#include "tests/support/no_host.hpp"
 
 namespace firedrill::agent::testing {
-
-class NoHost final : public Host {
- public:
-  Network& network() override { std::abort(); }
-  Ethtool& ethtool() override { std::abort(); }
-  std::vector<kernel::Endpoint> protected_peers() override { return {}; }
-  std::uint32_t fresh_token() override { return 1; }
-};
 
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path);
