@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/rtnetlink.h>
 
 #include "agent/faults/flap.hpp"
 #include "agent/faults/record.hpp"
@@ -152,6 +153,11 @@ Result<std::vector<Route>> chosen(std::vector<Route> routes, const Params& param
   return routes;
 }
 
+/// As ip(8) calls it.
+std::string table_name(std::uint32_t table) {
+  return table == RT_TABLE_MAIN ? "main" : fmt::format("{}", table);
+}
+
 /// No route matches: says what is there instead.
 std::unexpected<Error> refuse_missing(Host& host, const Params& params,
                                       const kernel::IpPrefix& prefix,
@@ -167,8 +173,8 @@ std::unexpected<Error> refuse_missing(Host& host, const Params& params,
   const std::string nearest =
       near->empty() ? fmt::format("none there shares an address with it")
                     : fmt::format("nearest: {}", fmt::join(lines(*near, links), "; "));
-  return fail(ErrorCode::not_found,
-              fmt::format("table {} has no route to {}; {}", table, to_string(prefix), nearest));
+  return fail(ErrorCode::not_found, fmt::format("table {} has no route to {}; {}",
+                                                table_name(table), to_string(prefix), nearest));
 }
 
 Result<void> check_controller(Host& host, const std::vector<Route>& routes,

@@ -26,7 +26,7 @@ refused "firedrill-agent" "choose a cgroup" -- \
 refused "init process" "name a service" -- memory-leak pid=1 rate=1MiB limit=16MiB
 refused "'nosuch'" "is the service running?" -- memory-leak process=nosuch rate=1MiB limit=16MiB
 refused "would not fit" "'allow-oom'" -- memory-leak process=etcd rate=16MiB limit=64GiB
-refused "no route to 203.0.113.0/24" "nearest" -- route-flap prefix=203.0.113.0/24
+refused "table main has no route to 203.0.113.0/24" "nearest" -- route-flap prefix=203.0.113.0/24
 refused "no control socket" "start BIRD" -- bgp-flap protocol=edge
 same_as_before db-1
 lab exec guest -- dmsetup table | diff "$work/tables" - || fail "a device-mapper table changed"
