@@ -152,6 +152,7 @@ Result<std::unique_ptr<Uplink>> dial(const AgentConfig& config, LocalAgent& agen
   };
   handlers.on_disconnected = [](const std::string& reason) {
     spdlog::warn("connection lost: {}", reason);
+    release_idle_pages();
   };
   handlers.on_attempt_failed = [told = std::string()](const std::string& reason) mutable {
     if (std::exchange(told, reason) != reason) spdlog::warn("cannot connect: {}", reason);

@@ -138,11 +138,17 @@ class Stopwatch {
   std::vector<std::pair<std::string, std::chrono::steady_clock::time_point>> steps_;
 };
 
-/// One way to build and remove; `sample` collects what both together took.
+double median(std::vector<double>& samples) {
+  std::ranges::sort(samples);
+  return samples[samples.size() / 2];
+}
+
+/// One way to build and remove, and what each took.
 struct Way {
   std::function<void()> build;
   std::function<void()> remove;
-  std::vector<double> samples_ms;
+  std::vector<double> apply_ms;
+  std::vector<double> undo_ms;
 
   void round(Host& host, std::string& expected) {
     const auto start = std::chrono::steady_clock::now();
@@ -153,13 +159,9 @@ struct Way {
     if (done != expected) die(fmt::format("different work: '{}' and '{}'", expected, done));
     const auto resumed = std::chrono::steady_clock::now();
     remove();
-    const std::chrono::duration<double, std::milli> spent =
-        (built - start) + (std::chrono::steady_clock::now() - resumed);
-    samples_ms.push_back(spent.count());
-  }
-  [[nodiscard]] double median() {
-    std::ranges::sort(samples_ms);
-    return samples_ms[samples_ms.size() / 2];
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    apply_ms.push_back(Milliseconds(built - start).count());
+    undo_ms.push_back(Milliseconds(std::chrono::steady_clock::now() - resumed).count());
   }
 };
 
@@ -203,23 +205,26 @@ int bench(int rounds) {
     if (const auto off = netem.undo(**host, record); !off) die(describe(off.error()));
     removing = watch.steps();
   };
-  Way in_process{build_lane, remove_lane, {}};
-  Way commands{build_by_commands, remove_by_commands, {}};
-  Way batch{build_by_batch, remove_by_commands, {}};
+  Way in_process{build_lane, remove_lane, {}, {}};
+  Way commands{build_by_commands, remove_by_commands, {}, {}};
+  Way batch{build_by_batch, remove_by_commands, {}, {}};
   std::string expected;
   for (int i = 0; i < rounds; ++i)
     for (Way* way : {&in_process, &commands, &batch}) way->round(**host, expected);
-  const double lane = in_process.median();
+  const auto step = [](std::vector<double>& ours, std::vector<double>& theirs,
+                       std::vector<double>& batched) {
+    const double lane = median(ours);
+    return Json{{"in_process_p50_ms", lane},
+                {"commands_p50_ms", median(theirs)},
+                {"commands_ratio", median(theirs) / lane},
+                {"batch_p50_ms", median(batched)},
+                {"batch_ratio", median(batched) / lane}};
+  };
   const Json result{{"benchmark", "netem-lane-build-and-remove"},
                     {"rounds", rounds},
                     {"work", expected},
-                    {"in_process_p50_ms", lane},
-                    {"commands", 6},
-                    {"commands_p50_ms", commands.median()},
-                    {"commands_ratio", commands.median() / lane},
-                    {"batch_commands", 4},
-                    {"batch_p50_ms", batch.median()},
-                    {"batch_ratio", batch.median() / lane},
+                    {"apply", step(in_process.apply_ms, commands.apply_ms, batch.apply_ms)},
+                    {"undo", step(in_process.undo_ms, commands.undo_ms, batch.undo_ms)},
                     {"last_build", building},
                     {"last_removal", removing}};
   fmt::print("{}\n", result.dump(2));
