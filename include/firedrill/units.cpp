@@ -253,8 +253,14 @@ Result<UtcTime> parse_rfc3339(std::string_view text) {
   }
   const auto zone = parse_zone(text.substr(at));
   if (!zone) return refuse();
-  return UtcTime{std::chrono::sys_days{date}} + std::chrono::hours{*hour} +
-         std::chrono::minutes{*minute} + std::chrono::seconds{*second} + Duration{micros} - *zone;
+  const UtcTime time = UtcTime{std::chrono::sys_days{date}} + std::chrono::hours{*hour} +
+                       std::chrono::minutes{*minute} + std::chrono::seconds{*second} +
+                       Duration{micros} - *zone;
+  // A zone can carry the ends of the calendar into years that the format has no digits for.
+  const int utc_year{
+      std::chrono::year_month_day{std::chrono::floor<std::chrono::days>(time)}.year()};
+  if (utc_year < 0 || utc_year > 9999) return refuse();
+  return time;
 }
 
 }  // namespace firedrill

@@ -63,6 +63,9 @@ TEST(Time, ReadsWhatPrometheusAndPeopleWrite) {
        {"", "2026-03-01", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-03-01T25:00:00Z",
         "2026-03-01T12:00:00", "2026-03-01T12:00:00.Z", "2026-03-01T12:00:00+2:00"})
     EXPECT_FALSE(parse_rfc3339(text)) << text;
+  // In UTC these lie outside the four digits of a year.
+  for (const char* text : {"0000-01-01T12:00:11+15:30", "9999-12-31T23:00:00-02:00"})
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
 }
 
 }  // namespace
