@@ -187,10 +187,9 @@ TEST_F(BirdLab, ProbesSeeTheFlap) {
   undo(fault(), record);
   ASSERT_TRUE(comes_to(true));
   EXPECT_EQ(value(bird, "up"), 1);
-  // Down and up; and once more down and up when both ends dialled at the same time.
-  const auto changes = static_cast<int>(value(bird, "changes_per_min"));
-  EXPECT_GE(changes, 2);
-  EXPECT_EQ(changes % 2, 0) << changes;
+  // Down and up were both seen. There may be more: BIRD drops a first connection when both ends
+  // dial at the same time, and what comes and goes between two looks is counted by its time alone.
+  EXPECT_GE(value(bird, "changes_per_min"), 2);
 }
 
 }  // namespace
