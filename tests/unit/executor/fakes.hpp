@@ -9,8 +9,8 @@
 
 #include "agent/executor/engine.hpp"
 #include "agent/host.hpp"
-#include "tests/unit/executor/fake_fault.hpp"
 #include "tests/support/no_host.hpp"
+#include "tests/unit/executor/fake_fault.hpp"
 
 namespace firedrill::agent::testing {
 
