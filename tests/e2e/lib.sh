@@ -84,6 +84,14 @@ always() {
     fail "$1: $2 was not always $3, or was not measured"
 }
 
+# never_breached PROBE: it was sampled, and never out of tolerance twice in a row, which is what a
+# health check would act on.
+never_breached() {
+  run_json ".measures.series[] | select(.probe == \"$1\") | [.samples > 3, .breaches == []] | all" |
+    sort -u >"$work/never"
+  [ "$(cat "$work/never")" = true ] || fail "$1 was in breach, or was not measured"
+}
+
 # has_interval NAME: it was measured, not only looked for.
 has_interval() {
   run_json '.measures.intervals[] | select(.value_us != null) | .name' | grep -qx "$1" ||
