@@ -95,6 +95,12 @@ Result<std::vector<ProtectedPlace>> LinuxDisks::protected_places() {
   for (const std::filesystem::path& path : own_paths_)
     add(fmt::format("the agent's own directory '{}'", path.string()),
         device_below_path(path.string()));
+  for (const std::string& place : owner_places_) {
+    const auto device = find_block_device(place);
+    add(fmt::format("'{}', which this host's owner protects", place),
+        device ? Result<DeviceNumber>(device->number) : device_below_path(place));
+    if (!out.empty() && out.back().what.starts_with('\'')) out.back().by_owner = true;
+  }
   for (const std::string& place : swap_places()) {
     const auto device = find_block_device(place);
     add(fmt::format("swap space '{}'", place),
