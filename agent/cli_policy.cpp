@@ -1,7 +1,10 @@
 // `firedrill-agent policy check`: what a configuration allows, and whether it would allow a fault.
 // Reads one file; touches neither the host nor the agent that runs.
+#include <chrono>
+#include <ctime>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 

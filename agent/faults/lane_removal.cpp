@@ -92,8 +92,9 @@ Result<bool> remove_ifbs(Network& network, const Lane& lane, const std::vector<L
   }
   for (const auto& [ifb, longest] : own) {
     const auto netems = lane_netems(network, ifb);
-    if (netems && !netems->empty())  // whether it emptied changes nothing here
-      (void)network.drain(ifb, netems->front().handle, longest);
+    // From the outermost on, as packets go; whether one emptied changes nothing here.
+    if (netems)
+      for (const LaneNetem& netem : *netems) (void)network.drain(ifb, netem.handle, longest);
     if (auto gone = gone_is_fine(network.delete_link(ifb)); !gone)
       return std::unexpected(gone.error());
   }

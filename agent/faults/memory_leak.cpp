@@ -165,7 +165,11 @@ Result<LeakRecord> capture_cgroup(Host& host, const Params& params) {
     return std::unexpected(std::move(error));
   }
   // Where io and memory are one hierarchy: whoever shares the cgroup shares its pressure.
-  if (const auto same = host.cgroups().find(params.text("cgroup")); same) {
+  const auto same = host.cgroups().find(params.text("cgroup"));
+  if (!same && same.error().code != ErrorCode::not_found &&
+      same.error().code != ErrorCode::unsupported)
+    return std::unexpected(same.error());
+  if (same) {
     const auto member = host.cgroups().protected_member(*same);
     if (!member) return std::unexpected(member.error());
     if (*member)

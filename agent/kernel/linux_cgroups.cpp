@@ -49,7 +49,9 @@ bool has_word(const std::string& text, std::string_view wanted) {
 std::string mark_name(const std::string& name) { return "trusted.firedrill." + name; }
 
 bool has_step(const fs::path& path, const std::string& step) {
-  return std::ranges::find(path, fs::path(step)) != path.end();
+  for (const fs::path& part : path)
+    if (part.string() == step) return true;
+  return false;
 }
 
 /// "process 812 (sshd)" when this one must be spared, else empty.

@@ -86,9 +86,10 @@ Result<BlockDevice> LinuxDisks::lowest(DeviceNumber device) {
 Result<std::vector<ProtectedPlace>> LinuxDisks::protected_places() {
   announce("disks.protected_places");
   std::vector<ProtectedPlace> out;
-  const auto add = [&out](std::string what, const Result<DeviceNumber>& device) {
+  const auto add = [&out](std::string what, const Result<DeviceNumber>& device,
+                          bool by_owner = false) {
     // What is on no block device, or is not there, no disk can take away.
-    if (device) out.push_back({std::move(what), layers_below(*device)});
+    if (device) out.push_back({std::move(what), layers_below(*device), by_owner});
   };
   add("the root file system", device_below_path("/"));
   add("the agent's own program", device_below_path("/proc/self/exe"));
@@ -98,8 +99,7 @@ Result<std::vector<ProtectedPlace>> LinuxDisks::protected_places() {
   for (const std::string& place : owner_places_) {
     const auto device = find_block_device(place);
     add(fmt::format("'{}', which this host's owner protects", place),
-        device ? Result<DeviceNumber>(device->number) : device_below_path(place));
-    if (!out.empty() && out.back().what.starts_with('\'')) out.back().by_owner = true;
+        device ? Result<DeviceNumber>(device->number) : device_below_path(place), true);
   }
   for (const std::string& place : swap_places()) {
     const auto device = find_block_device(place);

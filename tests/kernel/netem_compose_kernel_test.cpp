@@ -1,6 +1,7 @@
 // Lanes that share packets, and the host's own trees, against a real kernel: every lane acts, each
 // goes alone, and what is the host's is the same byte for byte before, during and after.
 #include <chrono>
+#include <functional>
 
 #include <sys/wait.h>
 #include <unistd.h>
