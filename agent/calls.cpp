@@ -58,7 +58,10 @@ Result<Json> AgentCalls::stop_probe(const Json& params) {
   return Json::object();
 }
 
-Result<Json> AgentCalls::call(const std::string& name, const Json& params) {
+Result<Json> AgentCalls::call(const std::string& name, const Json& params,
+                              std::string_view controller) {
+  if (name == method::prepare || name == method::commit)
+    if (auto may = policy_.check_commander(controller); !may) return std::unexpected(may.error());
   if (name == method::prepare) {
     const auto request = parse_fault_request(params, "");
     if (!request) return std::unexpected(request.error());

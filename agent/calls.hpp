@@ -15,11 +15,17 @@ inline constexpr std::string_view kForgetMethod = "forget";  // {"injection"} â†
 class AgentCalls {
  public:
   /// Both outlive it.
-  AgentCalls(Executor& executor, ProbeRunner& probes) : executor_(executor), probes_(probes) {}
+  AgentCalls(Executor& executor, ProbeRunner& probes, Policy policy)
+      : executor_(executor), probes_(probes), policy_(std::move(policy)) {}
 
-  /// @errors not_found  no such method;  invalid_input  wrong params;  else as the work itself
+  /// @param controller  the name in the certificate of whoever calls; empty: root on this host.
+  ///                    What the policy says of commanders holds for what injects, never for what
+  ///                    stops
+  /// @errors not_found  no such method;  invalid_input  wrong params;  refused  by the policy; else
+  ///         as the work itself
   /// Blocks as long as the work does. Any thread.
-  [[nodiscard]] Result<Json> call(const std::string& method, const Json& params);
+  [[nodiscard]] Result<Json> call(const std::string& method, const Json& params,
+                                  std::string_view controller = {});
   /// As call(), with what only a person on the host may ask.
   [[nodiscard]] Result<Json> local_call(const std::string& method, const Json& params);
 
@@ -30,6 +36,7 @@ class AgentCalls {
 
   Executor& executor_;
   ProbeRunner& probes_;
+  Policy policy_;
 };
 
 }  // namespace firedrill::agent

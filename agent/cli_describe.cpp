@@ -1,4 +1,4 @@
-// Commands that change nothing: faults, probe, policy check; and the two ways to run.
+// Commands that change nothing: faults and probe; and the two ways to run.
 #include <memory>
 
 #include <fmt/format.h>
@@ -63,14 +63,6 @@ int take_sample(const std::string& kind, const std::vector<std::string>& words,
   return kOk;
 }
 
-int check_policy(const std::string& file, bool json) {
-  const auto config = load_config(file);
-  if (!config) return report(config.error());
-  if (json) fmt::print("{}\n", Json{{"ok", true}, {"file", file}}.dump());
-  else fmt::print("ok: {}\n{}", file, config->policy.describe());
-  return kOk;
-}
-
 }  // namespace
 
 void add_run(CLI::App& app, int& exit_code) {
@@ -96,19 +88,6 @@ void add_faults(CLI::App& app, int& exit_code) {
   cmd->add_flag("--json", *json, "print JSON");
   cmd->footer("Example: firedrill-agent faults netem");
   cmd->callback([name, json, &exit_code] { exit_code = show_faults(*name, *json); });
-}
-
-void add_policy(CLI::App& app, int& exit_code) {
-  CLI::App* policy =
-      app.add_subcommand("policy", "The host owner's bounds on what may be injected");
-  policy->require_subcommand(1);
-  auto file = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
-  CLI::App* cmd = policy->add_subcommand("check", "Read a configuration and say what it allows");
-  cmd->add_option("file", *file, "agent.json")->required();
-  cmd->add_flag("--json", *json, "print JSON");
-  cmd->footer("Example: firedrill-agent policy check /etc/firedrill/agent.json");
-  cmd->callback([file, json, &exit_code] { exit_code = check_policy(*file, *json); });
 }
 
 void add_probe(CLI::App& app, int& exit_code) {

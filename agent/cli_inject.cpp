@@ -18,7 +18,7 @@ namespace {
 struct Options {
   Common common;
   std::string fault, duration, id, pattern, ramp;
-  std::vector<std::string> words;
+  std::vector<std::string> words, tags;
   bool detach = false;
   bool wait = false;
 };
@@ -76,6 +76,7 @@ Result<FaultRequest> request_of(const Options& options) {
   }
   request.params = *params;
   request.duration = *duration;
+  request.tags = options.tags;
   return request;
 }
 
@@ -240,6 +241,7 @@ void add_inject(CLI::App& app, int& exit_code) {
                   "a parameter that moves: loss=0%..5%/60s, in 10 steps, or loss=0%..5%/60s/20");
   CLI::Option* wait = cmd->add_flag("--wait", options->wait, "stay until it is over (the default)");
   cmd->add_flag("--detach", options->detach, "return once it is on")->excludes(wait);
+  cmd->add_option("--tag", options->tags, "a tag that this host's policy asks for");
   cmd->add_option("--id", options->id, "name it; a random one by default");
   add_common(*cmd, options->common);
   cmd->footer(

@@ -55,11 +55,18 @@ class Relay {
     const auto address = kernel::parse_ip_address(ends.peer.address);
     const std::scoped_lock lock(mutex_);
     if (address) peer_ = kernel::Endpoint{*address, ends.peer.port};
+    // Never empty: that would mean root on this host.
+    controller_ = ends.controller.empty() ? "(no name)" : ends.controller;
   }
   std::vector<kernel::Endpoint> peers() {
     const std::scoped_lock lock(mutex_);
     if (!peer_) return {};
     return {*peer_};
+  }
+  /// Whose calls come in; the last one's, when the connection has just gone.
+  std::string controller() {
+    const std::scoped_lock lock(mutex_);
+    return controller_;
   }
 
  private:
@@ -73,6 +80,7 @@ class Relay {
   Uplink* uplink_ = nullptr;
   std::deque<rpc::AgentEvent> waiting_;
   std::optional<kernel::Endpoint> peer_;
+  std::string controller_ = "(no name)";
 };
 
 rpc::AgentEvent to_event(std::string kind, std::string run, UtcTime at, Json data) {
@@ -142,8 +150,8 @@ Result<std::unique_ptr<Uplink>> dial(const AgentConfig& config, LocalAgent& agen
     now.injections = agent.executor().last_list();
     return now;
   };
-  handlers.on_call = [&agent](const std::string& method, const Json& params) {
-    return agent.calls().call(method, params);
+  handlers.on_call = [&agent, &relay](const std::string& method, const Json& params) {
+    return agent.calls().call(method, params, relay.controller());
   };
   handlers.on_connected = [&relay](const LinkEnds& ends) {
     relay.set_peer(ends);

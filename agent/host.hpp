@@ -43,8 +43,10 @@ class Network {
   [[nodiscard]] virtual Result<std::vector<kernel::Qdisc>> qdiscs(kernel::IfIndex link) = 0;
   /// The classes below the link's qdiscs, one line each without counters, for comparison.
   [[nodiscard]] virtual Result<std::vector<std::string>> classes(kernel::IfIndex link) = 0;
-  /// Adds netem as the root; refused when a root other than the kernel's default is there.
-  [[nodiscard]] virtual Result<void> add_netem(kernel::IfIndex link, std::uint32_t handle,
+  /// Adds netem as the root (`parent` 0; refused when a root other than the kernel's default is
+  /// there), or inside the netem of handle `parent`, whose packets it gets next.
+  [[nodiscard]] virtual Result<void> add_netem(kernel::IfIndex link, std::uint32_t parent,
+                                               std::uint32_t handle,
                                                const kernel::NetemSpec& spec) = 0;
   /// Changes the netem of that handle; packets in it keep the times they were given.
   [[nodiscard]] virtual Result<void> change_netem(kernel::IfIndex link, std::uint32_t handle,
@@ -103,6 +105,9 @@ class Host {
   /// Far ends of connections that no fault may impair: the controller, as the agent's live socket
   /// has it, and what the agent adds.
   [[nodiscard]] virtual std::vector<kernel::Endpoint> protected_peers() = 0;
+  /// Local TCP ports that no fault may impair: what the host's owner named and, with `ssh`, where
+  /// this host's SSH server can be reached. Sorted.
+  [[nodiscard]] virtual std::vector<std::uint16_t> protected_ports(bool ssh) = 0;
   /// A number that no other caller was given, to mark what is ours; never 0.
   [[nodiscard]] virtual std::uint32_t fresh_token() = 0;
 };

@@ -19,6 +19,18 @@ Result<void> make_state_directory(const std::filesystem::path& directory) {
   return {};
 }
 
+kernel::OwnerProtected owner_protected(const Policy& policy) {
+  const Protected& rules = policy.protects();
+  kernel::OwnerProtected out;
+  out.places = rules.devices;
+  out.places.insert(out.places.end(), rules.paths.begin(), rules.paths.end());
+  for (const std::string& unit : rules.units)
+    out.units.push_back(unit.contains('.') ? unit : unit + ".service");
+  out.processes = rules.processes;
+  out.ports = rules.ports;
+  return out;
+}
+
 Result<rpc::Sample> sample_once(std::string_view probe, const Json& params) {
   const auto session = open_probe(probe, params);
   if (!session) return std::unexpected(session.error());
@@ -35,6 +47,7 @@ Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
   kernel::LinuxHostOptions host_options;
   host_options.protected_peers = std::move(hooks.protected_peers);
   host_options.own_paths = {std::filesystem::absolute(config.state_directory)};
+  host_options.owner = owner_protected(config.policy);
   auto host = kernel::open_linux_host(std::move(host_options));
   if (!host) return std::unexpected(host.error());
   agent->host_ = std::move(*host);
@@ -55,7 +68,7 @@ Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
   if (!executor) return std::unexpected(executor.error());
   agent->executor_ = std::move(*executor);
   agent->probes_ = std::make_unique<ProbeRunner>(std::move(hooks.on_sample));
-  agent->calls_ = std::make_unique<AgentCalls>(*agent->executor_, *agent->probes_);
+  agent->calls_ = std::make_unique<AgentCalls>(*agent->executor_, *agent->probes_, config.policy);
   auto control = ControlServer::start(
       config.state_directory,
       [calls = agent->calls_.get()](const std::string& method, const Json& params) {

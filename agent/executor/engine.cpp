@@ -77,7 +77,7 @@ Result<Engine::Injection> Engine::validate(const FaultRequest& request) const {
   if (!params) return std::unexpected(params.error());
   if (auto checked = guarded("check", [&] { return fault->check(*params); }); !checked)
     return std::unexpected(checked.error());
-  if (auto allowed = parts_.policy.check(request, *params, open_.size()); !allowed)
+  if (auto allowed = parts_.policy.check(request, *params, open_.size(), now().utc); !allowed)
     return std::unexpected(allowed.error());
   Injection out;
   out.fault = fault;
@@ -146,6 +146,10 @@ Result<void> Engine::commit(const std::vector<std::string>& ids, UtcTime at) {
   }
   if (chosen.empty()) return {};
   if (auto good = check_commit(at, now()); !good) return good;
+  // Between being prepared and this instant a window of the policy may close.
+  for (const Injection* injection : chosen)
+    if (auto good = parts_.policy.check_hours(at, injection->entry.request.duration); !good)
+      return good;
   for (Injection* injection : chosen) {
     injection->schedule.commit_at = at;
     if (const auto& lease = injection->entry.request.lease; lease)

@@ -40,7 +40,7 @@ Result<void> Engine::plan_course(Injection& injection) const {
   if (auto checked = guarded("check", [&] { return injection.fault->check_step(*start); });
       !checked)
     return with_context(checked.error(), "where the ramp starts");
-  if (auto allowed = parts_.policy.check(request, *start, open_.size()); !allowed)
+  if (auto allowed = parts_.policy.check(request, *start, open_.size(), now().utc); !allowed)
     return with_context(allowed.error(), "where the ramp starts");
   injection.ramp_start = *start;
   course.ramp_over = request.ramp->over;

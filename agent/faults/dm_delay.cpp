@@ -108,10 +108,10 @@ Result<void> check_protected(Host& host, const BlockDevice& device) {
   if (!places) return std::unexpected(places.error());
   for (const kernel::ProtectedPlace& place : *places)
     if (std::ranges::find(place.devices, device.number) != place.devices.end())
-      return fail(ErrorCode::refused,
-                  fmt::format("'{}' carries {}, which the undo itself depends on; choose another "
-                              "device",
-                              device.mapper_name, place.what));
+      return fail(
+          ErrorCode::refused,
+          fmt::format("'{}' carries {}{}; choose another device", device.mapper_name, place.what,
+                      place.by_owner ? "" : ", which the undo itself depends on"));
   return {};
 }
 

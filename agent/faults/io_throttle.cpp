@@ -86,6 +86,18 @@ Result<void> check_members(Host& host, const Cgroup& cgroup) {
                           cgroup.path, **member));
 }
 
+/// Refuses a disk that the host's owner protects, by whatever name it was given.
+Result<void> check_owner(Host& host, const BlockDevice& device) {
+  const auto places = host.disks().protected_places();
+  if (!places) return std::unexpected(places.error());
+  for (const kernel::ProtectedPlace& place : *places)
+    if (place.by_owner && (std::ranges::find(place.devices, device.number) != place.devices.end() ||
+                           std::ranges::find(place.devices, device.whole) != place.devices.end()))
+      return fail(ErrorCode::refused,
+                  fmt::format("'{}' carries {}; choose another device", device.name, place.what));
+  return {};
+}
+
 Result<void> capture_cgroup(Host& host, const Params& params, const BlockDevice& device,
                             Throttle& out) {
   const auto path = params.has("pid") ? host.cgroups().of_process(params.integer("pid"))
@@ -253,6 +265,7 @@ Result<Json> IoThrottle::capture(Host& host, const Params& params) const {
   if (!where) return std::unexpected(where.error());
   const auto device = host.disks().find(params.text("device"));
   if (!device) return std::unexpected(device.error());
+  if (auto allowed = check_owner(host, *device); !allowed) return std::unexpected(allowed.error());
   Throttle throttle;
   throttle.boot = where->boot;
   for (const IoLimit which : kIoLimits)

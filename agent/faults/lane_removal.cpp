@@ -1,6 +1,5 @@
 // Removing and verifying a lane, and asking whether this kernel can have one.
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -31,45 +30,75 @@ bool of_lane(const Filter& filter, const Lane& lane) {
   return mark && mark->token == lane.token;
 }
 
-/// Deletes the lane's filters of one side, redirects first. True when there was one.
+/// Deletes the lane's filters of one side, the last first, so that each packet has all of the lane
+/// or nothing of it. True when there was one.
 Result<bool> remove_filters(Network& network, const Lane& lane, Side side) {
-  const auto filters = network.filters(lane.index, side);
+  auto filters = network.filters(lane.index, side);
   if (!filters) return std::unexpected(filters.error());
+  std::erase_if(*filters, [&](const Filter& filter) { return !of_lane(filter, lane); });
+  std::ranges::reverse(*filters);  // they come in the order of their preference
+  for (const Filter& filter : *filters)
+    if (auto gone = gone_is_fine(network.delete_filter(lane.index, side, filter)); !gone)
+      return std::unexpected(gone.error());
+  return !filters->empty();
+}
+
+/// Makes the lane's netems neutral that stand in joints of other lanes. True when one was not.
+Result<bool> leave_joints(Network& network, const Lane& lane, const std::vector<Link>& links) {
   bool found = false;
-  for (const bool redirects : {true, false})
-    for (const Filter& filter : *filters) {
-      if (!of_lane(filter, lane) || filter.redirect_to.has_value() != redirects) continue;
+  for (const Link& link : links) {
+    const auto whose = lane_ifb(link);
+    if (!whose || whose->token == lane.token) continue;
+    const auto netems = lane_netems(network, link.index);
+    if (!netems && is_gone(netems.error())) continue;
+    if (!netems) return std::unexpected(netems.error());
+    for (const LaneNetem& netem : *netems) {
+      if (netem.handle != lane_handle(lane.token) || is_neutral(netem.spec)) continue;
       found = true;
-      if (auto gone = gone_is_fine(network.delete_filter(lane.index, side, filter)); !gone)
-        return std::unexpected(gone.error());
+      if (auto done = network.change_netem(link.index, netem.handle, kernel::NetemSpec{}); !done)
+        if (!is_gone(done.error())) return std::unexpected(done.error());
     }
+  }
   return found;
 }
 
-/// Lets out what the ifb still holds. A courtesy to packets under way: when it fails, removal goes
-/// on, for an ifb that stays is worse than a packet that is lost.
-void let_out(Network& network, kernel::IfIndex ifb, Duration longest) {
-  const auto qdiscs = network.qdiscs(ifb);
-  if (!qdiscs) return;
-  const auto root = std::ranges::find(*qdiscs, kLaneHandle, &kernel::Qdisc::handle);
-  if (root == qdiscs->end() || root->kind != "netem") return;
-  if (!network.change_netem(ifb, kLaneHandle, kernel::NetemSpec{})) return;
-  (void)network.drain(ifb, kLaneHandle, longest);  // whether it emptied changes nothing here
+/// Makes every netem of the ifb neutral, so that it empties. Returns how long that may take: as
+/// long as what it did to the packets in it. A courtesy to packets under way: when it fails,
+/// removal goes on, for an ifb that stays is worse than a packet that is lost.
+Duration let_out(Network& network, kernel::IfIndex ifb, Duration longest) {
+  constexpr Duration kMost = std::chrono::seconds(5);
+  const auto netems = lane_netems(network, ifb);
+  if (!netems) return {};
+  Duration delays{};
+  for (const LaneNetem& netem : *netems) {
+    delays += netem.spec.delay + netem.spec.jitter;
+    if (netem.spec.rate_bytes != 0) delays += kMost;
+    if (!network.change_netem(ifb, netem.handle, kernel::NetemSpec{})) return {};
+  }
+  // A joint holds packets of other lanes as well, which the record knows nothing of.
+  return netems->size() > 1 ? std::max(longest, std::min(kMost, longest + delays)) : longest;
 }
 
-Result<bool> remove_ifbs(Network& network, const Lane& lane) {
-  const auto links = network.links();
-  if (!links) return std::unexpected(links.error());
-  bool found = false;
-  for (const Link& link : *links)
-    for (const Side side : {Side::egress, Side::ingress}) {
-      if (!is_lane_ifb(link, lane.token, lane_role(side))) continue;
-      found = true;
-      let_out(network, link.index, lane.drain);
-      if (auto gone = gone_is_fine(network.delete_link(link.index)); !gone)
-        return std::unexpected(gone.error());
-    }
-  return found;
+Result<bool> remove_ifbs(Network& network, const Lane& lane, const std::vector<Link>& links) {
+  struct Own {
+    kernel::IfIndex index;
+    Duration drain;
+  };
+  std::vector<Own> own;
+  for (const Link& link : links) {
+    const auto whose = lane_ifb(link);
+    if (!whose || whose->token != lane.token || whose->role == kProbeRole) continue;
+    own.push_back({link.index, let_out(network, link.index, lane.drain)});
+  }
+  for (const auto& [ifb, longest] : own) {
+    const auto netems = lane_netems(network, ifb);
+    // From the outermost on, as packets go; whether one emptied changes nothing here.
+    if (netems)
+      for (const LaneNetem& netem : *netems) (void)network.drain(ifb, netem.handle, longest);
+    if (auto gone = gone_is_fine(network.delete_link(ifb)); !gone)
+      return std::unexpected(gone.error());
+  }
+  return !own.empty();
 }
 
 /// Removes the clsact that lanes share, once nobody has a filter in it.
@@ -100,17 +129,27 @@ Result<std::vector<std::string>> host_differences(Network& network, const Lane& 
   return differing_lines(lane.host_state, host_lines(*state, lane.clsact));
 }
 
-std::vector<std::string> leftovers(const std::vector<Link>& links, const TrafficControl& state,
-                                   const Lane& lane) {
+Result<std::vector<std::string>> leftovers(Network& network, const std::vector<Link>& links,
+                                           const TrafficControl& state, const Lane& lane) {
   std::vector<std::string> out;
-  for (const Side side : {Side::egress, Side::ingress}) {
+  for (const Side side : {Side::egress, Side::ingress})
     for (const Filter& filter : state.filters(side))
       if (of_lane(filter, lane))
         out.push_back(fmt::format("left: {} filter pref {} '{}'", to_string(side), filter.pref,
                                   to_string(filter.match)));
-    for (const Link& link : links)
-      if (is_lane_ifb(link, lane.token, lane_role(side)))
-        out.push_back(fmt::format("left: interface '{}'", link.name));
+  for (const Link& link : links) {
+    const auto whose = lane_ifb(link);
+    if (!whose) continue;
+    if (whose->token == lane.token) {
+      out.push_back(fmt::format("left: interface '{}'", link.name));
+      continue;
+    }
+    const auto netems = lane_netems(network, link.index);
+    if (!netems) return std::unexpected(netems.error());
+    for (const LaneNetem& netem : *netems)
+      if (netem.handle == lane_handle(lane.token) && !is_neutral(netem.spec))
+        out.push_back(fmt::format("left: '{}' in the joint '{}' of another lane",
+                                  to_string(netem.spec), link.name));
   }
   const bool clsact = lane.clsact == ClsactOwner::firedrill && state.ingress_kind() == "clsact";
   if (clsact && !state.has_foreign_filters() && !state.has_lane_filters())
@@ -122,10 +161,10 @@ std::vector<std::string> leftovers(const std::vector<Link>& links, const Traffic
 Result<void> try_pieces(Network& network, kernel::IfIndex ifb, std::uint32_t token) {
   kernel::NetemSpec spec;
   spec.delay = std::chrono::milliseconds(1);
-  if (auto done = network.add_netem(ifb, kLaneHandle, spec); !done) return done;
+  if (auto done = network.add_netem(ifb, 0, lane_handle(token), spec); !done) return done;
   if (auto done = network.add_clsact(ifb); !done) return done;
   Filter filter;
-  filter.cookie = lane_cookie(token, ClsactOwner::firedrill);
+  filter.cookie = lane_cookie(token, ClsactOwner::firedrill, {});
   filter.pref = 1;
   if (auto done = network.add_filter(ifb, Side::egress, filter); !done) return done;
   filter.pref = 2;
@@ -133,23 +172,12 @@ Result<void> try_pieces(Network& network, kernel::IfIndex ifb, std::uint32_t tok
   return network.add_filter(ifb, Side::ingress, filter);
 }
 
-/// The token in the name of a support probe's ifb; none for any other link.
-std::optional<std::uint32_t> probe_token(const Link& link) {
-  std::uint32_t token = 0;
-  const std::string& name = link.name;
-  if (name.size() != 11) return std::nullopt;
-  const auto [end, error] = std::from_chars(name.data() + 2, name.data() + 10, token, 16);
-  if (error != std::errc{} || end != name.data() + 10) return std::nullopt;
-  if (!is_lane_ifb(link, token, kProbeRole)) return std::nullopt;
-  return token;
-}
-
 /// Takes away what a probe that was killed half way has left.
 Result<void> remove_old_probes(Network& network) {
   const auto links = network.links();
   if (!links) return std::unexpected(links.error());
   for (const Link& link : *links)
-    if (probe_token(link))
+    if (const auto whose = lane_ifb(link); whose && whose->role == kProbeRole)
       if (auto gone = gone_is_fine(network.delete_link(link.index)); !gone) return gone;
   return {};
 }
@@ -171,14 +199,18 @@ Result<UndoOutcome> remove_lane(Host& host, const Lane& lane) {
   const auto link = find_link(network, lane.index);
   if (!link) return std::unexpected(link.error());
 
-  bool found = false;
+  const auto links = network.links();
+  if (!links) return std::unexpected(links.error());
+  const auto left = leave_joints(network, lane, *links);
+  if (!left) return std::unexpected(left.error());
+  bool found = *left;
   if (*link)
     for (const Side side : {Side::egress, Side::ingress}) {
       const auto removed = remove_filters(network, lane, side);
       if (!removed && !is_gone(removed.error())) return std::unexpected(removed.error());
       found = found || (removed && *removed);
     }
-  const auto ifbs = remove_ifbs(network, lane);
+  const auto ifbs = remove_ifbs(network, lane, *links);
   if (!ifbs) return std::unexpected(ifbs.error());
   found = found || *ifbs;
   if (*link) {
@@ -205,7 +237,9 @@ Result<Verification> verify_lane(Host& host, const Lane& lane) {
     if (!now) return std::unexpected(now.error());
     state = std::move(*now);
   }
-  Verification out{leftovers(*links, state, lane)};
+  auto left = leftovers(network, *links, state, lane);
+  if (!left) return std::unexpected(left.error());
+  Verification out{std::move(*left)};
   const auto differences = host_differences(network, lane);
   if (!differences) return std::unexpected(differences.error());
   out.differences.insert(out.differences.end(), differences->begin(), differences->end());

@@ -29,6 +29,12 @@ std::string filter_line(Side side, const Filter& filter) {
 
 }  // namespace
 
+std::uint32_t lane_handle(std::uint32_t token) {
+  // 0 and ffff mean something else to the kernel.
+  const std::uint32_t major = token & 0xFFFF;
+  return (major == 0 || major == 0xFFFF ? 0x5100 : major) << 16;
+}
+
 std::string lane_ifb_name(std::uint32_t token, char role) {
   return fmt::format("fd{:08x}{}", token, role);
 }
@@ -41,24 +47,67 @@ kernel::MacAddress lane_ifb_address(std::uint32_t token, char role) {
 
 char lane_role(Side side) { return side == Side::egress ? 'e' : 'i'; }
 
+char joint_role(Side side, std::size_t number) {
+  return static_cast<char>((side == Side::egress ? 'A' : 'Q') + static_cast<char>(number));
+}
+
 bool is_lane_ifb(const Link& link, std::uint32_t token, char role) {
   return link.kind == "ifb" && link.name == lane_ifb_name(token, role) &&
          link.address == lane_ifb_address(token, role);
 }
 
-std::string lane_cookie(std::uint32_t token, ClsactOwner owner) {
-  return fmt::format("{}{:08x}{}", kCookieStart, token, owner == ClsactOwner::host ? 'h' : 'f');
+std::optional<LaneIfb> lane_ifb(const Link& link) {
+  std::uint32_t token = 0;
+  const std::string& name = link.name;
+  if (name.size() != 11) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data() + 2, name.data() + 10, token, 16);
+  if (error != std::errc{} || end != name.data() + 10) return std::nullopt;
+  if (!is_lane_ifb(link, token, name.back())) return std::nullopt;
+  return LaneIfb{token, name.back()};
+}
+
+Result<std::vector<LaneNetem>> lane_netems(Network& network, kernel::IfIndex ifb) {
+  constexpr std::uint32_t kRoot = 0xFFFFFFFF;  // TC_H_ROOT
+  const auto qdiscs = network.qdiscs(ifb);
+  if (!qdiscs) return std::unexpected(qdiscs.error());
+  std::vector<LaneNetem> out;
+  for (std::uint32_t parent = kRoot; out.size() <= qdiscs->size();) {
+    const auto found = std::ranges::find_if(*qdiscs, [&](const Qdisc& qdisc) {
+      return qdisc.parent == parent && qdisc.kind == "netem";
+    });
+    if (found == qdiscs->end()) break;
+    const auto spec = kernel::parse_netem(found->options);
+    if (!spec) return std::unexpected(spec.error());
+    out.push_back({found->handle, *spec});
+    parent = found->handle | 1;
+  }
+  return out;
+}
+
+bool is_neutral(kernel::NetemSpec spec) {
+  spec.limit = kernel::NetemSpec{}.limit;
+  spec.gap = 0;
+  return spec == kernel::NetemSpec{};
+}
+
+std::string lane_cookie(std::uint32_t token, ClsactOwner owner, LaneTraits traits) {
+  return fmt::format("{}{:08x}{}{}", kCookieStart, token, owner == ClsactOwner::host ? 'h' : 'f',
+                     (traits.duplicates ? 1 : 0) + (traits.rated ? 2 : 0));
 }
 
 std::optional<LaneMark> lane_mark(const Filter& filter) {
   const std::string_view cookie = filter.cookie;
   if (filter.kind != "flower" || !cookie.starts_with(kCookieStart)) return std::nullopt;
-  if (cookie.size() != kCookieStart.size() + 9) return std::nullopt;
+  // One that an older agent left has no traits.
+  if (cookie.size() != kCookieStart.size() + 9 && cookie.size() != kCookieStart.size() + 10)
+    return std::nullopt;
   LaneMark mark;
   const char* first = cookie.data() + kCookieStart.size();
   const auto [end, error] = std::from_chars(first, first + 8, mark.token, 16);
   if (error != std::errc{} || end != first + 8) return std::nullopt;
-  mark.owner = cookie.back() == 'h' ? ClsactOwner::host : ClsactOwner::firedrill;
+  mark.owner = *end == 'h' ? ClsactOwner::host : ClsactOwner::firedrill;
+  const int traits = cookie.size() > kCookieStart.size() + 9 ? cookie.back() - '0' : 0;
+  mark.traits = {.duplicates = (traits & 1) != 0, .rated = (traits & 2) != 0};
   return mark;
 }
 

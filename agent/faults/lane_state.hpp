@@ -9,22 +9,43 @@
 
 namespace firedrill::agent {
 
-/// The root of our ifbs.
-inline constexpr std::uint32_t kLaneHandle = 0x51000000;  // 5100:
+/// The netem of that lane, in whatever ifb of ours: its major number is of the token's lower half.
+/// plan_lane chooses tokens so that no two lanes share one.
+[[nodiscard]] std::uint32_t lane_handle(std::uint32_t token);
 
-/// "fd1a2b3c4de": `role` is 'e' or 'i' for the sides, 'p' for the support probe.
+/// "fd1a2b3c4de": `role` is 'e' or 'i' for the sides, 'p' for the support probe, and what
+/// joint_role() gives.
 [[nodiscard]] std::string lane_ifb_name(std::uint32_t token, char role);
 [[nodiscard]] kernel::MacAddress lane_ifb_address(std::uint32_t token, char role);
 [[nodiscard]] char lane_role(kernel::Side side);
+/// Of a lane's joints on one side, `number` from 0 to kMostJoints - 1.
+[[nodiscard]] char joint_role(kernel::Side side, std::size_t number);
 /// Is this link the ifb of that token and role? By kind, name and address.
 [[nodiscard]] bool is_lane_ifb(const kernel::Link& link, std::uint32_t token, char role);
+struct LaneIfb {
+  std::uint32_t token = 0;
+  char role = 0;
+};
+/// Whose ifb this link is; none for any other link.
+[[nodiscard]] std::optional<LaneIfb> lane_ifb(const kernel::Link& link);
+
+/// The netems of one of our ifbs, the outermost first: packets go through them in this order.
+/// @errors corrupt, unsupported  as parse_netem
+struct LaneNetem {
+  std::uint32_t handle = 0;
+  kernel::NetemSpec spec;
+};
+[[nodiscard]] Result<std::vector<LaneNetem>> lane_netems(Network& network, kernel::IfIndex ifb);
+/// Lets every packet through at once, however many can wait.
+[[nodiscard]] bool is_neutral(kernel::NetemSpec spec);
 
 /// Marks a filter as of that lane and says whether Firedrill made the clsact it is in, so that a
 /// lane that comes later knows: at most 16 bytes.
-[[nodiscard]] std::string lane_cookie(std::uint32_t token, ClsactOwner owner);
+[[nodiscard]] std::string lane_cookie(std::uint32_t token, ClsactOwner owner, LaneTraits traits);
 struct LaneMark {
   std::uint32_t token = 0;
   ClsactOwner owner = ClsactOwner::host;
+  LaneTraits traits;
 };
 /// None for a filter that is not of any lane.
 [[nodiscard]] std::optional<LaneMark> lane_mark(const kernel::Filter& filter);

@@ -7,6 +7,7 @@
 
 #include "agent/faults/memory_target.hpp"
 #include "agent/faults/record.hpp"
+#include "agent/host_disk.hpp"
 #include "agent/kernel/proc_files.hpp"
 
 namespace firedrill::agent {
@@ -162,6 +163,20 @@ Result<LeakRecord> capture_cgroup(Host& host, const Params& params) {
     Error error = cgroup.error();
     error.pointer = "/cgroup";
     return std::unexpected(std::move(error));
+  }
+  // Where io and memory are one hierarchy: whoever shares the cgroup shares its pressure.
+  const auto same = host.cgroups().find(params.text("cgroup"));
+  if (!same && same.error().code != ErrorCode::not_found &&
+      same.error().code != ErrorCode::unsupported)
+    return std::unexpected(same.error());
+  if (same) {
+    const auto member = host.cgroups().protected_member(*same);
+    if (!member) return std::unexpected(member.error());
+    if (*member)
+      return fail(ErrorCode::refused,
+                  fmt::format("cgroup '{}' holds {}, which must stay alive; choose a cgroup that "
+                              "holds the service alone",
+                              same->path, **member));
   }
   const std::uint64_t length = params.bytes("limit").value;
   const auto room = host.processes().room_in(*cgroup);

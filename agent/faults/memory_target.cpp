@@ -109,6 +109,10 @@ Result<void> check_permitted(const ProcessFacts& facts) {
     return refuse(facts, "is Firedrill itself, which has to undo; name another process");
   if (is_one_of(facts, kSecureShell))
     return refuse(facts, "is the way in for whoever has to mend this host; name another process");
+  if (!facts.owner_protects.empty())
+    return refuse(facts, fmt::format("is protected by this host's owner, as {}; name another "
+                                     "process",
+                                     facts.owner_protects));
   return {};
 }
 

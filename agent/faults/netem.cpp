@@ -20,11 +20,12 @@ Duration drain_for(const kernel::NetemSpec& spec) {
 
 Result<std::vector<LaneTraffic>> traffic_of(Host& host, const Params& params) {
   std::vector<LaneTraffic> out;
+  const std::vector<std::uint16_t> ports = host.protected_ports(params.flag("protect-ssh"));
   for (const kernel::Side side : netem_sides(params)) {
     auto matches = netem_matches(params, side);
     if (!matches) return std::unexpected(matches.error());
-    out.push_back({side, std::move(*matches),
-                   exempted_matches(host.protected_peers(), params.flag("protect-ssh"), side)});
+    out.push_back(
+        {side, std::move(*matches), exempted_matches(host.protected_peers(), ports, side)});
   }
   return out;
 }
@@ -59,7 +60,9 @@ std::vector<std::string> Netem::exclusive_resources(const Params&) const { retur
 Result<Json> Netem::capture(Host& host, const Params& params) const {
   const auto traffic = traffic_of(host, params);
   if (!traffic) return std::unexpected(traffic.error());
-  const auto lane = plan_lane(host, params.text("device"), drain_for(netem_spec(params)), *traffic);
+  const kernel::NetemSpec peak = netem_spec(params);
+  const auto lane =
+      plan_lane(host, params.text("device"), drain_for(peak), lane_traits(peak), *traffic);
   if (!lane) return std::unexpected(lane.error());
   return to_json(*lane);
 }

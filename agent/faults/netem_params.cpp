@@ -250,7 +250,7 @@ std::span<const ParamSpec> netem_schema() {
                 .type = ParamType::flag,
                 .choices = {},
                 .default_text = "true",
-                .help = "let this host's SSH server (port 22) through"}};
+                .help = "let this host's SSH server through, wherever it listens"}};
   return kSchema;
 }
 

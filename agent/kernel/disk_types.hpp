@@ -70,6 +70,7 @@ struct FileExtents {
 struct ProtectedPlace {
   std::string what;  ///< "the root file system", "the agent's journal (/var/lib/firedrill)"
   std::vector<DeviceNumber> devices;
+  bool by_owner = false;  ///< named by the host's owner: nothing at all may be done to it
 };
 
 enum class IoLimit : std::uint8_t { read_bytes, write_bytes, read_operations, write_operations };

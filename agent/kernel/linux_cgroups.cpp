@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kV1Files[] = {
     "blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
     "blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device"};
-constexpr std::string_view kProtectedPrograms[] = {"sshd", "dropbear", "firedrill-agent"};
+constexpr std::string_view kProtectedPrograms[] = {"sshd", "sshd-session", "dropbear",
+                                                   "firedrill-agent"};
 
 fs::path v1_file(const fs::path& directory, IoLimit which) {
   return directory / kV1Files[static_cast<std::size_t>(which)];
@@ -47,22 +48,33 @@ bool has_word(const std::string& text, std::string_view wanted) {
 
 std::string mark_name(const std::string& name) { return "trusted.firedrill." + name; }
 
+bool has_step(const fs::path& path, const std::string& step) {
+  for (const fs::path& part : path)
+    if (part.string() == step) return true;
+  return false;
+}
+
 /// "process 812 (sshd)" when this one must be spared, else empty.
-std::string protected_process(pid_t pid) {
+std::string protected_process(pid_t pid, const OwnerProtected& owner) {
   std::string comm = read_file(fmt::format("/proc/{}/comm", pid)).value_or("");
   while (comm.ends_with('\n')) comm.pop_back();
   const bool spared = pid == 1 || pid == ::getpid() ||
                       std::ranges::find(kProtectedPrograms, comm) != std::end(kProtectedPrograms);
+  if (!spared && std::ranges::find(owner.processes, comm) != owner.processes.end())
+    return fmt::format("process {} ({}), which this host's owner protects", pid, comm);
   return spared ? fmt::format("process {} ({})", pid, comm) : std::string{};
 }
 
-Result<std::string> protected_in(const fs::path& directory) {
+Result<std::string> protected_in(const fs::path& directory, const OwnerProtected& owner) {
+  const auto unit = std::ranges::find(owner.units, directory.filename().string());
+  if (unit != owner.units.end())
+    return fmt::format("unit '{}', which this host's owner protects", *unit);
   const auto text = read_file((directory / "cgroup.procs").string());
   // A threaded cgroup does not list its processes; its domain above does.
   if (!text && text.error().sys_errno != EOPNOTSUPP) return std::unexpected(text.error());
   std::istringstream pids(text.value_or(""));
   for (pid_t pid = 0; pids >> pid;)
-    if (auto words = protected_process(pid); !words.empty()) return words;
+    if (auto words = protected_process(pid, owner); !words.empty()) return words;
   return std::string{};
 }
 
@@ -160,7 +172,10 @@ Result<std::optional<std::string>> LinuxCgroups::protected_member(const Cgroup& 
   announce("cgroups.protected_member");
   const auto top = directory(cgroup);
   if (!top) return std::unexpected(top.error());
-  auto found = protected_in(*top);
+  for (const std::string& unit : owner_.units)  // a cgroup inside a unit is a part of it
+    if (has_step(cgroup.path, unit))
+      return fmt::format("a part of unit '{}', which this host's owner protects", unit);
+  auto found = protected_in(*top, owner_);
   if (!found) return std::unexpected(found.error());
   if (!found->empty()) return *found;
   std::error_code error;
@@ -168,7 +183,7 @@ Result<std::optional<std::string>> LinuxCgroups::protected_member(const Cgroup& 
        at != fs::recursive_directory_iterator(); at.increment(error)) {
     if (error) break;
     if (!at->is_directory(error)) continue;
-    found = protected_in(at->path());
+    found = protected_in(at->path(), owner_);
     if (!found && found.error().code == ErrorCode::not_found) continue;  // it went meanwhile
     if (!found) return std::unexpected(found.error());
     if (!found->empty()) return *found;

@@ -10,8 +10,9 @@ namespace firedrill::agent::kernel {
 class LinuxCgroups final : public Cgroups {
  public:
   /// @param root  where cgroups are mounted; tests build a tree of their own
-  explicit LinuxCgroups(OperationObserver observer, std::filesystem::path root = "/sys/fs/cgroup")
-      : observer_(std::move(observer)), root_(std::move(root)) {}
+  explicit LinuxCgroups(OperationObserver observer, std::filesystem::path root = "/sys/fs/cgroup",
+                        OwnerProtected owner = {})
+      : observer_(std::move(observer)), root_(std::move(root)), owner_(std::move(owner)) {}
 
   Result<Cgroup> find(const std::string& path) override;
   Result<std::string> of_process(std::int64_t pid) override;
@@ -43,6 +44,7 @@ class LinuxCgroups final : public Cgroups {
 
   OperationObserver observer_;
   std::filesystem::path root_;
+  OwnerProtected owner_;
 };
 
 }  // namespace firedrill::agent::kernel

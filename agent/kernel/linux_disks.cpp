@@ -86,15 +86,21 @@ Result<BlockDevice> LinuxDisks::lowest(DeviceNumber device) {
 Result<std::vector<ProtectedPlace>> LinuxDisks::protected_places() {
   announce("disks.protected_places");
   std::vector<ProtectedPlace> out;
-  const auto add = [&out](std::string what, const Result<DeviceNumber>& device) {
+  const auto add = [&out](std::string what, const Result<DeviceNumber>& device,
+                          bool by_owner = false) {
     // What is on no block device, or is not there, no disk can take away.
-    if (device) out.push_back({std::move(what), layers_below(*device)});
+    if (device) out.push_back({std::move(what), layers_below(*device), by_owner});
   };
   add("the root file system", device_below_path("/"));
   add("the agent's own program", device_below_path("/proc/self/exe"));
   for (const std::filesystem::path& path : own_paths_)
     add(fmt::format("the agent's own directory '{}'", path.string()),
         device_below_path(path.string()));
+  for (const std::string& place : owner_places_) {
+    const auto device = find_block_device(place);
+    add(fmt::format("'{}', which this host's owner protects", place),
+        device ? Result<DeviceNumber>(device->number) : device_below_path(place), true);
+  }
   for (const std::string& place : swap_places()) {
     const auto device = find_block_device(place);
     add(fmt::format("swap space '{}'", place),

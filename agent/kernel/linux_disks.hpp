@@ -9,9 +9,13 @@ namespace firedrill::agent::kernel {
 
 class LinuxDisks final : public Disks {
  public:
-  /// @param own_paths  directories that must stay usable: the agent's journal
-  LinuxDisks(OperationObserver observer, std::vector<std::filesystem::path> own_paths)
-      : observer_(std::move(observer)), own_paths_(std::move(own_paths)) {}
+  /// @param own_paths     directories that must stay usable: the agent's journal
+  /// @param owner_places  what the host's owner protects, as find() takes it
+  LinuxDisks(OperationObserver observer, std::vector<std::filesystem::path> own_paths,
+             std::vector<std::string> owner_places)
+      : observer_(std::move(observer)),
+        own_paths_(std::move(own_paths)),
+        owner_places_(std::move(owner_places)) {}
 
   Result<BlockDevice> find(const std::string& text) override;
   Result<BlockDevice> lowest(DeviceNumber device) override;
@@ -30,6 +34,7 @@ class LinuxDisks final : public Disks {
 
   OperationObserver observer_;
   std::vector<std::filesystem::path> own_paths_;
+  std::vector<std::string> owner_places_;
 };
 
 }  // namespace firedrill::agent::kernel

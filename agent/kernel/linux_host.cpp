@@ -1,7 +1,9 @@
 #include "agent/kernel/linux_host.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 
 #include <linux/netlink.h>
 #include <sys/random.h>
@@ -14,6 +16,7 @@
 #include "agent/kernel/linux_network.hpp"
 #include "agent/kernel/linux_processes.hpp"
 #include "agent/kernel/linux_routes.hpp"
+#include "agent/kernel/ssh_ports.hpp"
 #include "agent/kernel/systemd_library.hpp"
 
 namespace firedrill::agent::kernel {
@@ -24,12 +27,13 @@ class LinuxHost final : public Host {
   LinuxHost(LinuxNetwork network, LinuxEthtool ethtool, const LinuxHostOptions& options)
       : network_(std::move(network)),
         ethtool_(std::move(ethtool)),
-        disks_(options.on_operation, options.own_paths),
-        cgroups_(options.on_operation),
-        processes_(options.on_operation),
+        disks_(options.on_operation, options.own_paths, options.owner.places),
+        cgroups_(options.on_operation, "/sys/fs/cgroup", options.owner),
+        processes_(options.on_operation, options.owner),
         routes_(options.on_operation),
         bird_(options.on_operation),
-        protected_peers_(options.protected_peers) {}
+        protected_peers_(options.protected_peers),
+        protected_ports_(options.owner.ports) {}
 
   Network& network() override { return network_; }
   Ethtool& ethtool() override { return ethtool_; }
@@ -40,6 +44,14 @@ class LinuxHost final : public Host {
   Bird& bird() override { return bird_; }
   std::vector<Endpoint> protected_peers() override {
     return protected_peers_ ? protected_peers_() : std::vector<Endpoint>{};
+  }
+  std::vector<std::uint16_t> protected_ports(bool ssh) override {
+    std::vector<std::uint16_t> ports = protected_ports_;
+    if (ssh) std::ranges::copy(ssh_server_ports("/proc"), std::back_inserter(ports));
+    std::ranges::sort(ports);
+    const auto same = std::ranges::unique(ports);
+    ports.erase(same.begin(), same.end());
+    return ports;
   }
   std::uint32_t fresh_token() override {
     std::uint32_t token = 0;
@@ -59,6 +71,7 @@ class LinuxHost final : public Host {
   LinuxRoutes routes_;
   LinuxBird bird_;
   std::function<std::vector<Endpoint>()> protected_peers_;
+  std::vector<std::uint16_t> protected_ports_;
 };
 
 }  // namespace

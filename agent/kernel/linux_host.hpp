@@ -15,6 +15,8 @@ struct LinuxHostOptions {
   OperationObserver on_operation;  ///< null: nobody listens
   /// Directories that no fault may make slow: the agent's journal.
   std::vector<std::filesystem::path> own_paths{};
+  /// What the host's owner protects beside that.
+  OwnerProtected owner{};
 };
 
 /// Opens the sockets. Needs no privilege; what changes something does (CAP_NET_ADMIN).

@@ -20,7 +20,8 @@ class LinuxNetwork final : public Network {
 
   Result<std::vector<Qdisc>> qdiscs(IfIndex link) override;
   Result<std::vector<std::string>> classes(IfIndex link) override;
-  Result<void> add_netem(IfIndex link, std::uint32_t handle, const NetemSpec& spec) override;
+  Result<void> add_netem(IfIndex link, std::uint32_t parent, std::uint32_t handle,
+                         const NetemSpec& spec) override;
   Result<void> change_netem(IfIndex link, std::uint32_t handle, const NetemSpec& spec) override;
   Result<bool> drain(IfIndex link, std::uint32_t handle, Duration longest) override;
   Result<void> add_clsact(IfIndex link) override;
@@ -35,8 +36,9 @@ class LinuxNetwork final : public Network {
   }
   [[nodiscard]] Result<std::vector<Link>> dump_links();
   [[nodiscard]] Result<std::vector<Qdisc>> dump_qdiscs(IfIndex link);
-  [[nodiscard]] Result<void> put_netem(IfIndex link, std::uint32_t handle, const NetemSpec& spec,
-                                       std::uint16_t flags, std::string_view what);
+  [[nodiscard]] Result<void> put_netem(IfIndex link, std::uint32_t parent, std::uint32_t handle,
+                                       const NetemSpec& spec, std::uint16_t flags,
+                                       std::string_view what);
 
   NetlinkSocket socket_;
   OperationObserver observer_;

@@ -122,12 +122,28 @@ Result<NamespaceId> LinuxProcesses::namespace_id() {
 
 Result<ProcessFacts> LinuxProcesses::facts(pid_t pid) {
   announce("processes.facts");
-  return read_process_facts(pid);
+  auto facts = read_process_facts(pid);
+  if (facts) note_owner(*facts);
+  return facts;
+}
+
+void LinuxProcesses::note_owner(ProcessFacts& facts) const {
+  for (const std::string& name : owner_.processes)
+    if (name == facts.name || name == facts.program)
+      facts.owner_protects = fmt::format("process '{}'", name);
+  if (owner_.units.empty()) return;
+  const auto cgroups = read_file(fmt::format("/proc/{}/cgroup", facts.id.pid));
+  for (const std::string& unit : owner_.units)
+    if (cgroups && (cgroups->contains("/" + unit + "/") || cgroups->contains("/" + unit + "\n")))
+      facts.owner_protects = fmt::format("unit '{}'", unit);
 }
 
 Result<std::vector<ProcessFacts>> LinuxProcesses::named(const std::string& name) {
   announce("processes.named");
-  return find_processes(name);
+  auto found = find_processes(name);
+  if (found)
+    for (ProcessFacts& facts : *found) note_owner(facts);
+  return found;
 }
 
 Result<TracePowers> LinuxProcesses::trace_powers() {

@@ -6,12 +6,14 @@
 #include "agent/host_memory.hpp"
 #include "agent/kernel/injection.hpp"
 #include "agent/kernel/memory_files.hpp"
+#include "agent/kernel/types.hpp"
 
 namespace firedrill::agent::kernel {
 
 class LinuxProcesses final : public Processes {
  public:
-  explicit LinuxProcesses(OperationObserver observer) : observer_(std::move(observer)) {}
+  explicit LinuxProcesses(OperationObserver observer, OwnerProtected owner = {})
+      : observer_(std::move(observer)), owner_(std::move(owner)) {}
 
   Result<NamespaceId> namespace_id() override;
   Result<ProcessFacts> facts(pid_t pid) override;
@@ -48,7 +50,10 @@ class LinuxProcesses final : public Processes {
   /// The same by a call of its own, which fills the pages with random bytes.
   [[nodiscard]] Result<std::uint64_t> fill_inside(const ProcessId& process, const Region& part);
 
+  void note_owner(ProcessFacts& facts) const;
+
   OperationObserver observer_;
+  OwnerProtected owner_;
   MemoryFiles files_;
 };
 

@@ -118,22 +118,26 @@ Result<std::vector<std::string>> LinuxNetwork::classes(IfIndex link) {
   return classes;
 }
 
-Result<void> LinuxNetwork::put_netem(IfIndex link, std::uint32_t handle, const NetemSpec& spec,
-                                     std::uint16_t flags, std::string_view what) {
-  AttributeWriter request(tc_header(link, TC_H_ROOT, handle));
+Result<void> LinuxNetwork::put_netem(IfIndex link, std::uint32_t parent, std::uint32_t handle,
+                                     const NetemSpec& spec, std::uint16_t flags,
+                                     std::string_view what) {
+  AttributeWriter request(tc_header(link, parent, handle));
   request.put_text(TCA_KIND, "netem");
   request.put_bytes(TCA_OPTIONS, encode_netem(spec));
   return socket_.request(RTM_NEWQDISC, flags, request.bytes(), what);
 }
 
-Result<void> LinuxNetwork::add_netem(IfIndex link, std::uint32_t handle, const NetemSpec& spec) {
+Result<void> LinuxNetwork::add_netem(IfIndex link, std::uint32_t parent, std::uint32_t handle,
+                                     const NetemSpec& spec) {
   announce("network.add_netem");
-  return put_netem(link, handle, spec, NLM_F_CREATE | NLM_F_EXCL, "add netem");
+  constexpr std::uint32_t kOnlyClass = 1;  // of a netem: what is inside it
+  return put_netem(link, parent == 0 ? TC_H_ROOT : parent | kOnlyClass, handle, spec,
+                   NLM_F_CREATE | NLM_F_EXCL, "add netem");
 }
 
 Result<void> LinuxNetwork::change_netem(IfIndex link, std::uint32_t handle, const NetemSpec& spec) {
   announce("network.change_netem");
-  return put_netem(link, handle, spec, 0, "change netem");
+  return put_netem(link, 0, handle, spec, 0, "change netem");  // by its handle, wherever it is
 }
 
 Result<bool> LinuxNetwork::drain(IfIndex link, std::uint32_t handle, Duration longest) {

@@ -36,6 +36,7 @@ struct ProcessFacts {
   std::uint64_t data = 0;                      ///< VmData
   std::optional<std::uint64_t> address_limit;  ///< RLIMIT_AS in bytes; none: unlimited
   std::optional<std::uint64_t> data_limit;     ///< RLIMIT_DATA in bytes; none: unlimited
+  std::string owner_protects;  ///< what the host's owner protects it as; empty: not at all
 };
 
 /// One line of /proc/PID/maps.

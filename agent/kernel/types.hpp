@@ -71,6 +71,14 @@ struct Link {
   std::optional<IfIndex> master;      ///< the bond or bridge it is a port of
 };
 
+/// What a host's owner protects by name, beside what is protected without being named.
+struct OwnerProtected {
+  std::vector<std::string> places;     ///< disks, mount points, and paths whose disks are meant
+  std::vector<std::string> units;      ///< of systemd, with their suffix
+  std::vector<std::string> processes;  ///< by their own or their program's name
+  std::vector<std::uint16_t> ports;    ///< local, TCP
+};
+
 /// Slots. A maximum of 0: the driver has no such ring.
 struct RingSizes {
   std::uint32_t rx = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,75 +10,13 @@
 namespace firedrill::agent {
 namespace {
 
-constexpr std::int64_t kMostInjections = 64;
-constexpr Duration kLongest = std::chrono::hours{24};
-/// Parameters that name a network interface in every fault that has one.
+// Parameters that mean the same in every fault that has them.
 constexpr std::array<std::string_view, 2> kInterfaceParams{"device", "interface"};
-
-std::vector<std::string_view> names_of(std::span<const FaultTable> faults) {
-  std::vector<std::string_view> out;
-  for (const FaultTable& fault : faults) out.push_back(fault.name);
-  return out;
-}
-
-template <class Item>
-const Item* find_named(std::span<const Item> items, std::string_view name) {
-  const auto found = std::ranges::find(items, name, &Item::name);
-  return found == items.end() ? nullptr : &*found;
-}
-
-void refuse_name(ObjectReader& reader, const std::string& pointer, std::string_view kind,
-                 std::string_view name, std::span<const std::string_view> known) {
-  reader.note_error({ErrorCode::invalid_input, 0,
-                     fmt::format("unknown {} '{}'.{}", kind, name, suggestion(name, known)),
-                     pointer});
-}
-
-void check_fault_names(ObjectReader& reader, std::string_view key,
-                       const std::vector<std::string>& names, std::span<const FaultTable> faults) {
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (find_named(faults, names[i]) == nullptr)
-      refuse_name(reader, pointer_join(reader.at(key), i), "fault", names[i], names_of(faults));
-}
-
-/// A bound, written as the parameter itself is written ("20%", "2s", 5), in its canonical unit.
-std::optional<double> read_bound(ObjectReader& reader, std::string_view key, const ParamSpec& spec,
-                                 std::string& text) {
-  const Json* given = reader.member(key);
-  if (given == nullptr) return std::nullopt;
-  std::array<OwnedParamSpec, 1> table;  // of the same type, but without the fault's own bounds
-  table[0].name = key;
-  table[0].type = spec.type;
-  const auto value = validate_params(std::span<const OwnedParamSpec>(table), Json{{key, *given}},
-                                     reader.pointer());
-  if (!value) {
-    reader.note_error(value.error());
-    return std::nullopt;
-  }
-  const Json canonical = value->canonical().at(std::string(key));
-  if (!canonical.is_number()) {
-    reader.note_error({ErrorCode::invalid_input, 0,
-                       fmt::format("'{}' has no order, so it cannot have bounds", spec.name),
-                       reader.at(key)});
-    return std::nullopt;
-  }
-  text = given->is_string() ? given->get<std::string>() : given->dump();
-  return canonical.get<double>();
-}
-
-Result<ParamLimit> read_limit(const Json& json, std::string pointer, const ParamSpec& spec) {
-  ObjectReader reader(json, std::move(pointer));
-  ParamLimit limit;
-  limit.type = spec.type;
-  limit.min = read_bound(reader, "min", spec, limit.min_text);
-  limit.max = read_bound(reader, "max", spec, limit.max_text);
-  if (!limit.min && !limit.max)
-    reader.note_error({ErrorCode::invalid_input, 0, "give 'min', 'max' or both", reader.pointer()});
-  if (limit.min && limit.max && *limit.min > *limit.max)
-    reader.note_error({ErrorCode::invalid_input, 0, "'min' is above 'max'", reader.at("min")});
-  if (auto done = reader.finish(); !done) return std::unexpected(done.error());
-  return limit;
-}
+constexpr std::array<std::string_view, 1> kDeviceParams{"device"};
+constexpr std::array<std::string_view, 4> kPathParams{"device", "files", "path", "directory"};
+constexpr std::array<std::string_view, 1> kUnitParams{"unit"};
+constexpr std::array<std::string_view, 1> kCgroupParams{"cgroup"};
+constexpr std::array<std::string_view, 1> kProcessParams{"process"};
 
 std::string in_words(ParamType type, double value) {
   switch (type) {
@@ -101,76 +40,60 @@ std::vector<Json> values_of(const Params& params, std::string_view name) {
   return {value};
 }
 
-}  // namespace
-
-void Policy::read_faults(ObjectReader& reader, std::span<const FaultTable> faults) {
-  const auto allowed = reader.optional_texts("allow");
-  check_fault_names(reader, "allow", allowed, faults);
-  if (reader.optional_array("allow") != nullptr) allow_ = allowed;
-  deny_ = reader.optional_texts("deny");
-  check_fault_names(reader, "deny", deny_, faults);
-}
-
-void Policy::read_limits(ObjectReader& reader, std::span<const FaultTable> faults) {
-  const Json* limits = reader.optional_object("limits");
-  if (limits == nullptr) return;
-  const std::string base = reader.at("limits");
-  for (const auto& [fault_name, params] : limits->items()) {
-    const std::string at_fault = pointer_join(base, fault_name);
-    const FaultTable* fault = find_named(faults, fault_name);
-    if (fault == nullptr)
-      return refuse_name(reader, at_fault, "fault", fault_name, names_of(faults));
-    if (!params.is_object())
-      return reader.note_error({ErrorCode::invalid_input, 0, "expected an object", at_fault});
-    std::vector<std::string_view> known;
-    for (const ParamSpec& spec : fault->params) known.push_back(spec.name);
-    for (const auto& [param, json] : params.items()) {
-      const std::string at_param = pointer_join(at_fault, param);
-      const ParamSpec* spec = find_named(fault->params, param);
-      if (spec == nullptr) return refuse_name(reader, at_param, "parameter", param, known);
-      const auto limit = read_limit(json, at_param, *spec);
-      if (!limit) return reader.note_error(limit.error());
-      limits_[fault_name][param] = *limit;
-    }
-  }
-}
-
-Result<Policy> Policy::parse(const Json& section, std::string_view pointer, std::string_view file,
-                             std::string_view source, std::span<const FaultTable> faults) {
-  Policy out;
-  out.where_ = {std::string(file), std::string(source), std::string(pointer)};
-  ObjectReader reader(section, std::string(pointer));
-  if (const std::string text = reader.optional_text("max-duration"); !text.empty()) {
-    const auto longest = parse_duration(text);
-    if (!longest) {
-      reader.note_error(
-          {ErrorCode::invalid_input, 0, longest.error().what, reader.at("max-duration")});
-    } else if (*longest <= Duration{} || *longest > kLongest) {
-      reader.note_error({ErrorCode::invalid_input, 0,
-                         "'max-duration' must be above 0 and at most 24h",
-                         reader.at("max-duration")});
-    } else {
-      out.max_duration_ = *longest;
-    }
-  }
-  const std::int64_t most = reader.optional_integer("max-injections", 8);
-  if (most < 0 || most > kMostInjections)
-    reader.note_error({ErrorCode::invalid_input, 0,
-                       fmt::format("'max-injections' must be 0 to {}", kMostInjections),
-                       reader.at("max-injections")});
-  out.max_injections_ = static_cast<std::size_t>(most);
-  out.protected_interfaces_ = reader.optional_texts("protected-interfaces");
-  out.read_faults(reader, faults);
-  out.read_limits(reader, faults);
-  if (auto done = reader.finish(); !done) return std::unexpected(done.error());
+std::vector<std::string> texts_of(const Params& params, std::span<const std::string_view> names) {
+  std::vector<std::string> out;
+  for (const std::string_view name : names)
+    for (const Json& value : values_of(params, name))
+      if (value.is_string()) out.push_back(value.get<std::string>());
   return out;
 }
+
+/// A disk's name without the folder that it stands in.
+std::string_view plain_device(std::string_view name) {
+  for (const std::string_view folder : {"/dev/mapper/", "/dev/"})
+    if (name.starts_with(folder)) return name.substr(folder.size());
+  return name;
+}
+
+std::string plain_unit(std::string_view name) {
+  return name.contains('.') ? std::string(name) : std::string(name) + ".service";
+}
+
+bool is_beneath(std::string_view path, std::string_view folder) {
+  if (!path.starts_with('/')) return false;
+  std::string inner = std::filesystem::path(path).lexically_normal().string();
+  std::string outer = std::filesystem::path(folder).lexically_normal().string();
+  for (std::string* text : {&inner, &outer})
+    if (!text->ends_with('/')) *text += '/';
+  return inner.starts_with(outer);
+}
+
+bool has_step(std::string_view path, std::string_view step) {
+  for (const auto& part : std::filesystem::path(path))
+    if (part.string() == step) return true;
+  return false;
+}
+
+/// The first of `rules` that `meets` one of `values`.
+template <class Meets>
+std::optional<std::size_t> first_met(const std::vector<std::string>& rules,
+                                     const std::vector<std::string>& values, Meets meets) {
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    for (const std::string& value : values)
+      if (meets(value, rules[i])) return i;
+  return std::nullopt;
+}
+
+}  // namespace
 
 std::unexpected<Error> Policy::refuse(std::string_view pointer, std::string why) const {
   const std::string full = where_.base + std::string(pointer);
   if (const std::size_t line = line_of(where_.source, full); line != 0)
-    return fail(ErrorCode::refused,
-                fmt::format("{}: refused by {} line {} ({})", why, where_.file, line, full));
+    return std::unexpected(
+        Error{ErrorCode::refused,
+              0,
+              fmt::format("{}: refused by {} line {} ({})", why, where_.file, line, full),
+              {}});
   return fail(ErrorCode::refused,
               fmt::format("{}: refused by the built-in policy; '{}' in agent.json's policy "
                           "section changes that",
@@ -196,20 +119,80 @@ Result<void> Policy::check_limits(const FaultRequest& request, const Params& par
   return {};
 }
 
-Result<void> Policy::check_interfaces(const Params& params) const {
-  for (const std::string_view param : kInterfaceParams) {
-    for (const Json& value : values_of(params, param)) {
-      for (std::size_t i = 0; i < protected_interfaces_.size(); ++i)
-        if (value == Json(protected_interfaces_[i]))
-          return refuse(pointer_join("/protected-interfaces", i),
-                        fmt::format("interface '{}' is protected", protected_interfaces_[i]));
-    }
-  }
+Result<void> Policy::check_places(const Params& params) const {
+  const auto by_name = first_met(protected_.devices, texts_of(params, kDeviceParams),
+                                 [](std::string_view value, std::string_view rule) {
+                                   return plain_device(value) == plain_device(rule);
+                                 });
+  if (by_name)
+    return refuse(pointer_join("/protected-devices", *by_name),
+                  fmt::format("device '{}' is protected", protected_.devices[*by_name]));
+  const auto path = first_met(protected_.paths, texts_of(params, kPathParams), &is_beneath);
+  if (path)
+    return refuse(pointer_join("/protected-paths", *path),
+                  fmt::format("'{}' is protected", protected_.paths[*path]));
   return {};
 }
 
-Result<void> Policy::check(const FaultRequest& request, const Params& params,
-                           std::size_t open) const {
+Result<void> Policy::check_protected(const Params& params) const {
+  const auto equal = [](std::string_view value, std::string_view rule) { return value == rule; };
+  if (const auto met = first_met(protected_.interfaces, texts_of(params, kInterfaceParams), equal))
+    return refuse(pointer_join("/protected-interfaces", *met),
+                  fmt::format("interface '{}' is protected", protected_.interfaces[*met]));
+  if (auto places = check_places(params); !places) return places;
+  auto unit = first_met(protected_.units, texts_of(params, kUnitParams),
+                        [](std::string_view value, std::string_view rule) {
+                          return plain_unit(value) == plain_unit(rule);
+                        });
+  if (!unit)
+    unit = first_met(protected_.units, texts_of(params, kCgroupParams),
+                     [](std::string_view value, std::string_view rule) {
+                       return has_step(value, plain_unit(rule));
+                     });
+  if (unit)
+    return refuse(pointer_join("/protected-units", *unit),
+                  fmt::format("unit '{}' is protected", protected_.units[*unit]));
+  if (const auto met = first_met(protected_.processes, texts_of(params, kProcessParams), equal))
+    return refuse(pointer_join("/protected-processes", *met),
+                  fmt::format("process '{}' is protected", protected_.processes[*met]));
+  if (protected_.ssh && params.has("protect-ssh") && !params.flag("protect-ssh"))
+    return refuse("/protect-ssh", "the way in by SSH is protected");
+  return {};
+}
+
+Result<void> Policy::check_tags(const FaultRequest& request) const {
+  for (std::size_t i = 0; i < required_tags_.size(); ++i)
+    if (std::ranges::find(request.tags, required_tags_[i]) == request.tags.end())
+      return refuse(pointer_join("/required-tags", i),
+                    fmt::format("the experiment does not have the tag '{}'", required_tags_[i]));
+  return {};
+}
+
+Result<void> Policy::check_hours(UtcTime at, Duration duration) const {
+  const int closed = hours_.first_closed(at, duration, local_);
+  if (closed < 0) return {};
+  const int now = local_(at);
+  if (!hours_.open_at(now))
+    return refuse("/hours", fmt::format("it is {} on this host, and faults may run {}",
+                                        minute_text(now), hours_.describe()));
+  return refuse("/hours", fmt::format("it would still be on at {}, and faults may run {}",
+                                      minute_text(closed), hours_.describe()));
+}
+
+Result<void> Policy::check_commander(std::string_view controller) const {
+  if (controller.empty()) {
+    if (commanders_.local) return {};
+    return refuse("/commanders/local", "only controllers may inject on this host");
+  }
+  if (!commanders_.controllers ||
+      std::ranges::find(*commanders_.controllers, controller) != commanders_.controllers->end())
+    return {};
+  return refuse("/commanders/controllers",
+                fmt::format("controller '{}' may not inject on this host", controller));
+}
+
+Result<void> Policy::check(const FaultRequest& request, const Params& params, std::size_t open,
+                           UtcTime at) const {
   if (const auto denied = std::ranges::find(deny_, request.fault); denied != deny_.end())
     return refuse(pointer_join("/deny", static_cast<std::size_t>(denied - deny_.begin())),
                   fmt::format("fault '{}' is denied", request.fault));
@@ -223,24 +206,10 @@ Result<void> Policy::check(const FaultRequest& request, const Params& params,
     return refuse(
         "/max-injections",
         fmt::format("{} injections are open already, at most {} may be", open, max_injections_));
+  if (auto tagged = check_tags(request); !tagged) return tagged;
   if (auto limits = check_limits(request, params); !limits) return limits;
-  return check_interfaces(params);
-}
-
-std::string Policy::describe() const {
-  std::string out = fmt::format("longest duration  {}\nat most           {} injections at once\n",
-                                to_string(max_duration_), max_injections_);
-  out += fmt::format("allowed faults    {}\n",
-                     allow_ ? fmt::format("{}", fmt::join(*allow_, ", ")) : "all");
-  if (!deny_.empty()) out += fmt::format("denied faults     {}\n", fmt::join(deny_, ", "));
-  if (!protected_interfaces_.empty())
-    out += fmt::format("protected         {}\n", fmt::join(protected_interfaces_, ", "));
-  for (const auto& [fault, params] : limits_)
-    for (const auto& [name, limit] : params)
-      out += fmt::format("limit             {} {}{}{}\n", fault, name,
-                         limit.min ? " at least " + limit.min_text : "",
-                         limit.max ? " at most " + limit.max_text : "");
-  return out;
+  if (auto whole = check_protected(params); !whole) return whole;
+  return check_hours(at, request.duration);
 }
 
 }  // namespace firedrill::agent

@@ -89,7 +89,8 @@ class LiveLink final : public Link, public std::enable_shared_from_this<LiveLink
     const auto peer = tcp_layer().socket().remote_endpoint(error);
     if (error) return false;
     ends_ = {{local.address().to_string(), local.port()},
-             {peer.address().to_string(), peer.port()}};
+             {peer.address().to_string(), peer.port()},
+             controller_name(tls())};
     return true;
   }
 

@@ -76,6 +76,16 @@ Result<void> check_controller(SSL* native) {
   return {};
 }
 
+std::string controller_name(SSL* native) {
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate{SSL_get1_peer_certificate(native),
+                                                                &X509_free};
+  if (!certificate) return {};
+  char name[256] = {};
+  const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()),
+                                               NID_commonName, name, sizeof name);
+  return length > 0 ? std::string(name, static_cast<std::size_t>(length)) : std::string{};
+}
+
 std::string handshake_reason(SSL* native, const std::string& fallback) {
   const long verified = SSL_get_verify_result(native);
   if (verified == X509_V_OK) return "TLS: " + fallback;

@@ -12,6 +12,9 @@ namespace firedrill::agent {
 /// @errors invalid_input  a file cannot be used, and why
 [[nodiscard]] Result<boost::asio::ssl::context> make_client_context(const UplinkConfig& config);
 
+/// The common name in the peer's certificate; empty before the handshake.
+[[nodiscard]] std::string controller_name(SSL* ssl);
+
 /// Before the handshake: the name that the certificate must carry. @errors internal
 [[nodiscard]] Result<void> expect_server(SSL* ssl, const std::string& server_name);
 

@@ -26,6 +26,7 @@ struct Endpoint {
 /// The live socket's two ends: what the network faults must let through.
 struct LinkEnds {
   Endpoint local, peer;
+  std::string controller{};  ///< the name in the certificate that was verified
   bool operator==(const LinkEnds&) const = default;
 };
 

@@ -35,6 +35,7 @@ void add_experiment_commands(CLI::App& app, Context& context);  // validate, pla
 void add_run_command(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);  // report, runs
 void add_pki_command(CLI::App& app, Context& context);
+void add_audit_command(CLI::App& app, Context& context);
 void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, ack, note
 
 /// One line on standard error (or JSON on standard output): what, where, how to mend it.

@@ -1,8 +1,11 @@
 // firedrill run: one experiment from file to score. Ctrl-C halts it and undoes everywhere.
+#include <array>
+#include <fstream>
 #include <memory>
 #include <thread>
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -65,6 +68,29 @@ Error with_busy_hint(Error error, const Context& context) {
   return error;
 }
 
+/// Whom this program sees at its terminal. Who became another user by su or sudo is known by the
+/// login that the kernel keeps (loginuid), and who came by SSH by their address.
+Json local_commander() {
+  const auto name_of = [](uid_t uid) {
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+      return std::string(found->pw_name);
+    return fmt::format("uid {}", uid);
+  };
+  Json out{{"user", name_of(::getuid())}, {"from", "local"}};
+  constexpr std::uint32_t kUnset = 0xFFFFFFFF;
+  std::uint32_t login = kUnset;
+  if (std::ifstream("/proc/self/loginuid") >> login && login != kUnset && login != ::getuid())
+    out["login"] = name_of(login);
+  if (const char* connection = std::getenv("SSH_CONNECTION"); connection != nullptr) {
+    const std::string_view words(connection);
+    out["from"] = words.substr(0, words.find(' '));
+  }
+  return out;
+}
+
 void print_result(const FinishedRun& run, const Experiment& experiment,
                   const std::filesystem::path& folder, const Context& context) {
   if (context.json) {
@@ -106,7 +132,8 @@ void run_experiment(const Options& options, Context& context) {
                                         .sham = options.sham,
                                         .responder = !options.no_responder,
                                         .seed = options.seed,
-                                        .started_by = user != nullptr ? user : ""});
+                                        .started_by = user != nullptr ? user : "",
+                                        .by = local_commander()});
   if (!finished) return report_error(context, finished.error());
   const std::filesystem::path folder =
       options.folder.empty() ? context.home / "runs" / finished->run : options.folder;

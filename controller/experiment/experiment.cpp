@@ -8,6 +8,7 @@
 
 #include "controller/experiment/read.hpp"
 #include "controller/experiment/shape.hpp"
+#include "controller/experiment/shape_limits.hpp"
 #include "controller/experiment/variables.hpp"
 
 namespace firedrill {
@@ -133,6 +134,9 @@ Result<Experiment> parse_experiment(const Json& json, std::string id,
   for (const auto read : {format::read_targets, format::read_hypothesis, format::read_method,
                           format::read_detections, format::read_runbook, format::read_exercise})
     if (auto done = read(*document, out); !done) return std::unexpected(done.error());
+  auto blast_radius = format::read_blast_radius(*document);
+  if (!blast_radius) return std::unexpected(blast_radius.error());
+  out.blast_radius = std::move(*blast_radius);
   if (auto done = format::check_links(*document, out); !done) return std::unexpected(done.error());
   document->erase("secrets");
   out.source = std::move(*document);

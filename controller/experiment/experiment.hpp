@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/experiment/blast_radius.hpp"
 #include "controller/experiment/exercise.hpp"
 #include "controller/experiment/method.hpp"
 
@@ -32,6 +33,7 @@ struct Experiment {
   std::vector<Inject> injects;
   Objectives objectives;
   Phases phases;
+  BlastRadius blast_radius;
   std::filesystem::path directory;  ///< the file's folder: relative paths of processes start here
   /// The file after ${var} substitution, its configuration resolved and without secrets: what goes
   /// into the run's log. Parsing it again gives the same experiment.

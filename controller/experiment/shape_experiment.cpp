@@ -2,6 +2,7 @@
 #include <array>
 
 #include "controller/experiment/experiment.hpp"
+#include "controller/experiment/shape_limits.hpp"
 #include "controller/experiment/shape_method.hpp"
 
 namespace firedrill::format {
@@ -194,6 +195,10 @@ constexpr Key kExperimentKeys[] = {
     {.name = "injects", .kind = Kind::list, .shape = &kInject},
     {.name = "objectives", .kind = Kind::object, .shape = &kObjectives},
     {.name = "phases", .kind = Kind::object, .shape = &kPhases},
+    {.name = "blast-radius",
+     .kind = Kind::object,
+     .help = "how much may be hurt at once, other runs counted; the plan is refused beyond",
+     .shape = &kBlastRadius},
     {.name = "runtime", .kind = Kind::object, .shape = &kRuntime},
     {.name = "extensions", .kind = Kind::any, .help = "of other tools; not read"},
     {.name = "controls",

@@ -49,6 +49,7 @@ struct HttpRequest {
   std::string method, target, body;  ///< target with its query, as sent
   std::string role, subject;         ///< OU and CN of the client certificate; empty without one
   bool webhook_token_ok = false;     ///< "Authorization: Bearer TOKEN" held the right token
+  std::string remote_address = {};
 };
 
 struct HttpResponse {

@@ -99,8 +99,10 @@ bool token_ok(const FleetConfig& config, const HttpStringRequest& request) {
          same_secret(value.substr(kScheme.size()), config.webhook_token);
 }
 
-HttpRequest to_request(const FleetConfig& config, HttpStringRequest& request, const TlsPeer& peer) {
+HttpRequest to_request(const FleetConfig& config, HttpStringRequest& request, const TlsPeer& peer,
+                       const std::string& remote) {
   HttpRequest out;
+  out.remote_address = remote;
   out.method = std::string{request.method_string()};
   out.target = std::string{request.target()};
   out.body = std::move(request.body());
@@ -208,7 +210,7 @@ asio::awaitable<void> serve_requests(CorePtr core, StreamPtr shared, TlsPeer pee
                rpc::kAgentPath) {
       answer = plain_error(426, "this is where agents connect, by WebSocket");
     } else {
-      const HttpRequest plain = to_request(core->config, request, peer);
+      const HttpRequest plain = to_request(core->config, request, peer, remote);
       answer = core->hooks.http(plain);
     }
     const bool head = request.method() == http::verb::head;

@@ -78,16 +78,17 @@ Result<void> check_action(const FaultAction& action, const AgentView& agent) {
                      at);
 }
 
-FaultRequest request_for(const FaultAction& action, const std::string& run) {
+FaultRequest request_for(const FaultAction& action, const Planner& planner) {
   return {.id = {},  // numbered once all are sorted
-          .run = run,
+          .run = planner.plan.run,
           .fault = action.fault,
           .params = action.arguments,
           .duration = action.duration,
           .lease = action.lease.value_or(kDefaultLease),
           .cured_by = action.cured_by,
           .pattern = action.pattern,
-          .ramp = action.ramp};
+          .ramp = action.ramp,
+          .tags = planner.experiment.tags};
 }
 
 /// Whether two injections are one fault given twice. Anything less alike is for the agent to judge:
@@ -107,7 +108,7 @@ Result<void> plan_injections(Planner& planner) {
       PlannedInjection injection{.id = {},
                                  .action = action.name,
                                  .host = host,
-                                 .request = request_for(action, planner.plan.run),
+                                 .request = request_for(action, planner),
                                  .start = planner.spans.at(action.name).start,
                                  .pointer = action.pointer};
       for (const PlannedInjection& other : out)

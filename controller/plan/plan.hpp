@@ -21,6 +21,7 @@ struct AgentView {
   std::string host;
   std::map<std::string, std::string> tags;
   std::vector<rpc::Capability> faults, probes;
+  std::vector<rpc::InjectionStatus> open{};  ///< what is on the host now and not undone yet
 };
 
 struct PlanOptions {

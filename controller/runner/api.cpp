@@ -36,6 +36,11 @@ Result<Word> read_word(const HttpRequest& request, std::string_view text_key) {
   return word;
 }
 
+/// Whom the controller saw: the certificate, and where it came from.
+Json commander(const HttpRequest& request) {
+  return {{"certificate", request.subject}, {"address", request.remote_address}};
+}
+
 std::string known_steps(const std::string& step, const std::set<std::string>& steps) {
   const std::vector<std::string_view> words(steps.begin(), steps.end());
   return suggestion(step, words);
@@ -47,7 +52,8 @@ HttpResponse step_done(const HttpRequest& request, const std::string& step, cons
     return refuse(404, "the runbook has no step '" + step + "'." + known_steps(step, board.steps));
   const auto word = read_word(request, "note");
   if (!word) return refuse(400, word.error().what, word.error().pointer);
-  actions.word(event_kind::step_done, word->who, {{"step", step}, {"note", word->text}});
+  actions.word(event_kind::step_done, word->who,
+               {{"step", step}, {"note", word->text}, {"by", commander(request)}});
   return answer(200, {{"run", board.run}, {"step", step}});
 }
 
@@ -60,10 +66,12 @@ HttpResponse post_word(const HttpRequest& request, std::string_view path, const 
   if (!halt && !ack && path != "notes") return refuse(404, "no such path");
   const auto word = read_word(request, halt ? "reason" : ack ? "alertname" : "text");
   if (!word) return refuse(400, word.error().what, word.error().pointer);
-  if (halt) actions.halt(word->who, word->text);
-  else if (ack) actions.word(event_kind::acknowledged, word->who, {{"alertname", word->text}});
+  const Json by = commander(request);
+  if (halt) actions.halt(word->who, word->text, by);
+  else if (ack)
+    actions.word(event_kind::acknowledged, word->who, {{"alertname", word->text}, {"by", by}});
   else if (word->text.empty()) return refuse(400, "'text' is missing");
-  else actions.word(event_kind::note, word->who, {{"text", word->text}});
+  else actions.word(event_kind::note, word->who, {{"text", word->text}, {"by", by}});
   return answer(200, {{"run", board.run}});
 }
 

@@ -34,7 +34,8 @@ class SharedBoard {
 
 /// What the API passes on; each is called on the fleet's thread and must only post.
 struct ApiActions {
-  std::function<void(std::string who, std::string reason)> halt;
+  /// `by` is whom we saw, whatever they call themselves: event.hpp.
+  std::function<void(std::string who, std::string reason, Json by)> halt;
   std::function<void(std::string_view kind, std::string who, Json data)> word;
   std::function<void(std::vector<AlertNotice> notices, UtcTime received)> notified;
   std::function<std::vector<AgentInfo>()> agents;

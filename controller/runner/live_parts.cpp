@@ -90,7 +90,8 @@ std::vector<AgentView> agent_views(const std::vector<AgentInfo>& agents) {
   std::vector<AgentView> views;
   for (const AgentInfo& agent : agents)
     if (agent.connected)
-      views.push_back({agent.hello.host, agent.hello.tags, agent.hello.faults, agent.hello.probes});
+      views.push_back({agent.hello.host, agent.hello.tags, agent.hello.faults, agent.hello.probes,
+                       agent.hello.injections});
   return views;
 }
 

@@ -11,6 +11,7 @@
 
 #include "controller/pki/pki.hpp"
 #include "controller/runner/api.hpp"
+#include "controller/runner/limits.hpp"
 #include "controller/runner/live_parts.hpp"
 #include "controller/runner/live_run.hpp"
 
@@ -26,12 +27,15 @@ struct Runner::State {
   SharedBoard board;
   LiveRun* live = nullptr;  ///< the runner's thread only
   std::optional<std::pair<std::string, std::string>> early_halt;
+  Json by = Json::object();      ///< who started what goes on, and so who stops it at this terminal
   std::unique_ptr<Fleet> fleet;  ///< last: its thread must end before what its handlers use
 
   void wait_for(Duration span) { loop.wait(std::max(span, Duration{1'000})); }
   void on_event(const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock);
   void close_left_over_runs();
   void publish(const LiveRun& run, const std::string& title);
+  [[nodiscard]] Result<Plan> wait_for_plan(const Experiment& experiment, const PlanOptions& options,
+                                           const std::set<std::string>& expected);
 };
 
 namespace {
@@ -138,10 +142,10 @@ Result<std::unique_ptr<Runner>> Runner::open(RunnerConfig config, Observers obse
   const auto identity = pki::files_of(pki_dir, pki::kRoleController);
   const ApiActions actions{
       .halt =
-          [&s](std::string who, std::string reason) {
-            s.loop.post([&s, who = std::move(who), reason = std::move(reason)] {
+          [&s](std::string who, std::string reason, Json by) {
+            s.loop.post([&s, who = std::move(who), reason = std::move(reason), by = std::move(by)] {
               if (s.live == nullptr) return;
-              s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
+              s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}});
               s.live->feed(machine::input::Halt{who, reason});
             });
           },
@@ -198,6 +202,16 @@ Result<Plan> Runner::plan(const Experiment& experiment, const PlanOptions& optio
   if (const auto known = pki::describe(s.config.home / "pki"))
     for (const pki::Certificate& one : *known)
       if (one.role == pki::kRoleAgent) expected.insert(one.name);
+  auto plan = s.wait_for_plan(experiment, options, expected);
+  if (!plan) return plan;
+  if (auto held = hold_plan_to_limits(*plan, experiment, *s.fleet, s.config.home, expected); !held)
+    return std::unexpected(held.error());
+  return plan;
+}
+
+Result<Plan> Runner::State::wait_for_plan(const Experiment& experiment, const PlanOptions& options,
+                                          const std::set<std::string>& expected) {
+  State& s = *this;
   const UtcTime begin = utc_now();
   UtcTime planned_since{};
   UtcTime told{};
@@ -228,6 +242,7 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
   if (!request.responder) experiment.responder.reset();
   const UtcTime now = utc_now();
   const std::string id = new_run_id(experiment.id, now);
+  s.by = request.by;
   auto plan = this->plan(experiment, {.run = id, .seed = request.seed, .sham = request.sham});
   if (!plan) return std::unexpected(plan.error());
   if (auto created = s.store->create_run({.id = id,
@@ -247,6 +262,7 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
                                                     {"sham", request.sham},
                                                     {"responder", experiment.responder.has_value()},
                                                     {"started_by", request.started_by},
+                                                    {"by", request.by},
                                                     {"version", FIREDRILL_VERSION}});
       !said)
     return std::unexpected(said.error());
@@ -300,7 +316,7 @@ void Runner::halt(std::string who, std::string reason) {
       s.early_halt = {who, reason};
       return;
     }
-    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
+    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", s.by}});
     s.live->feed(machine::input::Halt{who, reason});
   });
 }

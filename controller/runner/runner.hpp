@@ -34,6 +34,7 @@ struct RunRequest {
   bool responder = true;
   std::uint64_t seed = 0;
   std::string started_by;
+  Json by = Json::object();  ///< whom this program saw at its terminal: event.hpp
 };
 
 struct FinishedRun {
@@ -54,6 +55,7 @@ class Runner {
 
   /// Waits for agents and plans. Every agent that was issued a certificate is waited for, so that
   /// choices by tag do not depend on who connects first; whoever is missing at the end is left out.
+  /// Then holds the plan to what may be hurt at once.
   [[nodiscard]] Result<Plan> plan(const Experiment& experiment, const PlanOptions& options);
   /// Runs to the end and blocks. The calling thread is the runner's thread.
   /// @errors of planning and of the store before the run exists; afterwards the verdict tells

@@ -8,7 +8,7 @@
 namespace firedrill::sql {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kApplicationId = 0x46447231;  // "FDr1": tells our files from other SQLite files
 
 // Times are microseconds UTC. Events carry their data exactly as it was dumped.
@@ -27,6 +27,12 @@ constexpr std::array kSchema{
     " BEGIN SELECT RAISE(ABORT, 'events never change'); END",
     "CREATE TRIGGER events_never_vanish BEFORE DELETE ON events"
     " BEGIN SELECT RAISE(ABORT, 'events never vanish'); END"};
+
+/// From format 1, whose events are not chained: what they hold stays as it is.
+constexpr std::array kToVersionTwo{
+    "ALTER TABLE events ADD COLUMN hash TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN sealed_seq BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE runs ADD COLUMN sealed_hash TEXT NOT NULL DEFAULT ''"};
 
 long long pragma(soci::session& session, const std::string& name) {
   long long value = 0;
@@ -91,12 +97,19 @@ Result<void> prepare_schema(soci::session& session, const std::filesystem::path&
                 fmt::format("store '{}' has format {}, this Firedrill knows {}; use the newer "
                             "Firedrill that wrote it",
                             path.string(), version, kSchemaVersion));
+  if (application == kApplicationId && version == 1) {
+    for (const char* statement : kToVersionTwo) session << statement;
+    session << fmt::format("PRAGMA user_version = {}", kSchemaVersion);
+    transaction.commit();
+    return {};
+  }
   long long tables = 0;
   session << "SELECT count(*) FROM sqlite_master", soci::into(tables);
   if (application != 0 || tables != 0)
     return fail(ErrorCode::corrupt,
                 fmt::format("'{}' is a database, but not a Firedrill store", path.string()));
   for (const char* statement : kSchema) session << statement;
+  for (const char* statement : kToVersionTwo) session << statement;
   session << fmt::format("PRAGMA application_id = {}", kApplicationId);
   session << fmt::format("PRAGMA user_version = {}", kSchemaVersion);
   transaction.commit();

@@ -22,12 +22,13 @@ constexpr std::size_t kLongestId = 64;
 
 /// A run as the columns hold it; SOCI binds to its members.
 struct RunColumns {
-  std::string id, title, experiment, state, verdict, scores;
-  long long started = 0, finished = 0;
+  std::string id, title, experiment, state, verdict, scores, sealed_hash;
+  long long started = 0, finished = 0, sealed_seq = 0;
 };
 
 constexpr std::string_view kRunColumns =
-    "SELECT id, title, experiment, started, state, finished, verdict, scores FROM runs ";
+    "SELECT id, title, experiment, started, state, finished, verdict, scores, sealed_seq,"
+    " sealed_hash FROM runs ";
 
 bool valid_id(std::string_view id) {
   constexpr std::string_view kAllowed =
@@ -62,7 +63,8 @@ Result<RunRow> to_run(const RunColumns& columns) {
              .state = columns.state,
              .finished = std::nullopt,
              .verdict = columns.verdict,
-             .scores = std::move(*scores)};
+             .scores = std::move(*scores),
+             .seal = {columns.sealed_seq, columns.sealed_hash}};
   if (columns.finished != 0) run.finished = from_micros(columns.finished);
   return run;
 }
@@ -75,6 +77,8 @@ struct Store::State {
   [[nodiscard]] Result<void> connect();
   [[nodiscard]] Result<void> require_run(const std::string& run);
   [[nodiscard]] Result<void> insert(Event& event);
+  /// The hash of that event; empty when it has none, or there is no such event.
+  [[nodiscard]] std::string last_hash(const std::string& run, long long seq);
   /// Rows that `where` selects; `text` binds to :text and `limit` to :limit.
   [[nodiscard]] Result<std::vector<RunRow>> select_runs(std::string_view where, std::string text,
                                                         long long limit);
@@ -160,14 +164,23 @@ Result<void> Store::State::insert(Event& event) {
   long long seq = 0;
   session << "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE run = :run", into(seq),
       use(event.run);
+  event.seq = seq;
+  event.hash = chain_hash(last_hash(event.run, seq - 1), event);
   const long long at = to_micros(event.at);
   const long long uncertainty = event.uncertainty.count();
-  session << "INSERT INTO events (run, seq, at, uncertainty, source, kind, data)"
-             " VALUES (:run, :seq, :at, :uncertainty, :source, :kind, :data)",
+  session << "INSERT INTO events (run, seq, at, uncertainty, source, kind, data, hash)"
+             " VALUES (:run, :seq, :at, :uncertainty, :source, :kind, :data, :hash)",
       use(event.run), use(seq), use(at), use(uncertainty), use(event.source), use(event.kind),
-      use(*data);
-  event.seq = seq;
+      use(*data), use(event.hash);
   return {};
+}
+
+std::string Store::State::last_hash(const std::string& run, long long seq) {
+  std::string hash;
+  if (seq > 0)
+    session << "SELECT hash FROM events WHERE run = :run AND seq = :seq", into(hash), use(run),
+        use(seq);
+  return hash;
 }
 
 Result<Event> Store::append(Event event) {
@@ -205,9 +218,13 @@ Result<void> Store::finish_run(std::string_view id, UtcTime finished, std::strin
     state_->session << "SELECT state FROM runs WHERE id = :id", into(state), use(run);
     if (state == "finished")
       return fail(ErrorCode::already_exists, fmt::format("run '{}' is finished already", run));
+    long long last = 0;
+    state_->session << "SELECT coalesce(max(seq), 0) FROM events WHERE run = :run", into(last),
+        use(run);
+    const std::string seal = state_->last_hash(run, last);
     state_->session << "UPDATE runs SET state = 'finished', finished = :at, verdict = :verdict,"
-                       " scores = :scores WHERE id = :id",
-        use(at), use(word), use(*text), use(run);
+                       " scores = :scores, sealed_seq = :last, sealed_hash = :seal WHERE id = :id",
+        use(at), use(word), use(*text), use(last), use(seal), use(run);
     transaction.commit();
     return {};
   });
@@ -216,31 +233,33 @@ Result<void> Store::finish_run(std::string_view id, UtcTime finished, std::strin
 Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after) {
   const std::string run(id);
   const std::lock_guard lock(state_->mutex);
-  return sql::guarded(state_->path, [&]() -> Result<std::vector<Event>> {
-    if (auto known = state_->require_run(run); !known) return std::unexpected(known.error());
-    std::vector<Event> events;
-    Event event;
-    std::string data;
-    long long seq = 0, at = 0, uncertainty = 0;
-    const long long first = after;
-    soci::statement rows =
-        (state_->session.prepare << "SELECT seq, at, uncertainty, source, kind, data FROM events"
-                                    " WHERE run = :run AND seq > :after ORDER BY seq",
-         into(seq), into(at), into(uncertainty), into(event.source), into(event.kind), into(data),
-         use(run), use(first));
-    rows.execute();
-    while (rows.fetch()) {
-      auto json = parse_json(data, fmt::format("event {} of run {}", seq, run));
-      if (!json) return fail(ErrorCode::corrupt, json.error().what);
-      event.seq = seq;
-      event.run = run;
-      event.at = from_micros(at);
-      event.uncertainty = Duration{uncertainty};
-      event.data = std::move(*json);
-      events.push_back(event);
-    }
-    return events;
-  });
+  return sql::guarded(
+      state_->path, [&]() -> Result<std::vector<Event>> {
+        if (auto known = state_->require_run(run); !known) return std::unexpected(known.error());
+        std::vector<Event> events;
+        Event event;
+        std::string data;
+        long long seq = 0, at = 0, uncertainty = 0;
+        const long long first = after;
+        soci::statement rows =
+            (state_->session.prepare
+                 << "SELECT seq, at, uncertainty, source, kind, data, hash FROM events"
+                    " WHERE run = :run AND seq > :after ORDER BY seq",
+             into(seq), into(at), into(uncertainty), into(event.source), into(event.kind),
+             into(data), into(event.hash), use(run), use(first));
+        rows.execute();
+        while (rows.fetch()) {
+          auto json = parse_json(data, fmt::format("event {} of run {}", seq, run));
+          if (!json) return fail(ErrorCode::corrupt, json.error().what);
+          event.seq = seq;
+          event.run = run;
+          event.at = from_micros(at);
+          event.uncertainty = Duration{uncertainty};
+          event.data = std::move(*json);
+          events.push_back(event);
+        }
+        return events;
+      });
 }
 
 Result<std::vector<RunRow>> Store::State::select_runs(std::string_view where, std::string text,
@@ -251,8 +270,8 @@ Result<std::vector<RunRow>> Store::State::select_runs(std::string_view where, st
       (session.prepare << fmt::format("{}{} ORDER BY started DESC, id DESC LIMIT :limit",
                                       kRunColumns, where),
        into(run.id), into(run.title), into(run.experiment), into(run.started), into(run.state),
-       into(run.finished), into(run.verdict), into(run.scores), use(text, "text"),
-       use(limit, "limit"));
+       into(run.finished), into(run.verdict), into(run.scores), into(run.sealed_seq),
+       into(run.sealed_hash), use(text, "text"), use(limit, "limit"));
   rows.execute();
   while (rows.fetch()) {
     auto row = to_run(run);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "controller/store/chain.hpp"
 #include "firedrill/event.hpp"
 
 namespace firedrill {
@@ -24,6 +25,7 @@ struct RunRow {
   std::optional<UtcTime> finished{};
   std::string verdict{};  ///< empty until finished
   Json scores = Json::object();
+  ChainSeal seal{};  ///< the end of its log when it was finished
 };
 
 /// One connection. Calls are serialised by a mutex, so a Store may be shared between threads; any
@@ -44,11 +46,13 @@ class Store {
 
   /// @errors also already_exists, invalid_input (id or state)
   [[nodiscard]] Result<void> create_run(const RunRow& run);
-  /// Gives the event its seq, which is one more than the run's last, whoever wrote that.
+  /// Gives the event its seq, which is one more than the run's last, whoever wrote that, and its
+  /// hash, which covers that one's.
   /// @errors also not_found (no such run), invalid_input (text that is not UTF-8)
   [[nodiscard]] Result<Event> append(Event event);
   /// All of them or none, in order; they may belong to different runs.
   [[nodiscard]] Result<std::vector<Event>> append_many(std::vector<Event> events);
+  /// Seals the log as it ends now; what agents tell later goes on with the chain behind the seal.
   /// @errors also not_found, already_exists (it is finished)
   [[nodiscard]] Result<void> finish_run(std::string_view id, UtcTime finished,
                                         std::string_view verdict, const Json& scores);

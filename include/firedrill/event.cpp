@@ -3,10 +3,12 @@
 namespace firedrill {
 
 Json to_json(const Event& event) {
-  return {{"seq", event.seq},           {"run", event.run},
-          {"at", to_rfc3339(event.at)}, {"uncertainty_us", event.uncertainty.count()},
-          {"source", event.source},     {"kind", event.kind},
-          {"data", event.data}};
+  Json out{{"seq", event.seq},           {"run", event.run},
+           {"at", to_rfc3339(event.at)}, {"uncertainty_us", event.uncertainty.count()},
+           {"source", event.source},     {"kind", event.kind},
+           {"data", event.data}};
+  if (!event.hash.empty()) out["hash"] = event.hash;
+  return out;
 }
 
 Result<Event> parse_event(const Json& json) {
@@ -19,6 +21,7 @@ Result<Event> parse_event(const Json& json) {
   event.source = reader.required_text("source");
   event.kind = reader.required_text("kind");
   if (const Json* data = reader.required_object("data")) event.data = *data;
+  event.hash = reader.optional_text("hash");
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   const auto time = parse_rfc3339(at);
   if (!time) return fail_at("/at", time.error().what);

@@ -19,15 +19,18 @@ struct Event {
   std::string source;  ///< "controller", "agent:db-1", "detector:NAME", "responder", "person:NAME"
   std::string kind;    ///< one of event_kind::
   Json data = Json::object();
+  std::string hash{};  ///< over this event and the hash before it, given by the store; else empty
 };
 
 [[nodiscard]] Json to_json(const Event& event);
 [[nodiscard]] Result<Event> parse_event(const Json& json);
 
-/// Kinds and their data. Times inside data end in _us and are on the controller's clock.
+/// Kinds and their data. Times inside data end in _us and are on the controller's clock. `by` tells
+/// whom the controller saw command: {certificate, address} over the API, {user, login?, from} at
+/// the controller's own terminal; `who` is what they call themselves.
 namespace event_kind {
 // clang-format off
-inline constexpr std::string_view run_created = "run.created";        // experiment, plan, sham, responder, version
+inline constexpr std::string_view run_created = "run.created";        // experiment, plan, sham, responder, version, by{}
 inline constexpr std::string_view run_phase = "run.phase";            // phase
 inline constexpr std::string_view run_verdict = "run.verdict";        // verdict, reasons[]
 inline constexpr std::string_view preflight = "preflight.check";      // check, ok, detail, pointer?
@@ -55,12 +58,12 @@ inline constexpr std::string_view detector_lost = "detector.lost";    // detecto
 inline constexpr std::string_view responder_started = "responder.started";// path, pid, alert
 inline constexpr std::string_view responder_output = "responder.output";  // line
 inline constexpr std::string_view responder_exited = "responder.exited";  // code
-inline constexpr std::string_view step_done = "step.done";            // step, who, note: a person's or script's word
+inline constexpr std::string_view step_done = "step.done";            // step, who, note, by{}: a person's or script's word
 inline constexpr std::string_view step_verified = "step.verified";    // step, evidence: seen by machine; seen_us, last_not_us
-inline constexpr std::string_view acknowledged = "ack";               // who, alertname?
-inline constexpr std::string_view note = "note";                      // who, text
+inline constexpr std::string_view acknowledged = "ack";               // who, alertname?, by{}
+inline constexpr std::string_view note = "note";                      // who, text, by{}
 inline constexpr std::string_view inject_sent = "inject.sent";        // inject, to, content
-inline constexpr std::string_view halt_requested = "halt.requested";  // who, reason
+inline constexpr std::string_view halt_requested = "halt.requested";  // who, reason, by{}
 inline constexpr std::string_view process_finished = "process.finished";// name, code, output (tail)
 // clang-format on
 }  // namespace event_kind

@@ -200,6 +200,7 @@ Json to_json(const FaultRequest& request) {
   if (request.cured_by) out["cured-by"] = to_json(*request.cured_by);
   if (request.pattern) out["pattern"] = to_json(*request.pattern);
   if (request.ramp) out["ramp"] = to_json(*request.ramp);
+  if (!request.tags.empty()) out["tags"] = request.tags;
   return out;
 }
 
@@ -221,6 +222,7 @@ Result<FaultRequest> parse_fault_request(const Json& json, std::string_view poin
   read_part(reader, "cured-by", &parse_cure_condition, request.cured_by);
   read_part(reader, "pattern", &parse_pattern, request.pattern);
   read_part(reader, "ramp", &parse_ramp, request.ramp);
+  request.tags = reader.optional_texts("tags");
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   if (request.cured_by && request.pattern)
     if (auto fits = check_cure_pace(*request.cured_by, *request.pattern, reader.at("cured-by"));

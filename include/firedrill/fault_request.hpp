@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "firedrill/json.hpp"
 #include "firedrill/units.hpp"
@@ -77,6 +78,7 @@ struct FaultRequest {
   std::optional<CureCondition> cured_by;
   std::optional<Pattern> pattern{};
   std::optional<Ramp> ramp{};
+  std::vector<std::string> tags{};  ///< of the experiment; a host's policy may ask for some
 };
 
 [[nodiscard]] Json to_json(const CureCondition& cure);

@@ -48,14 +48,6 @@ class NetemCourse : public NetworkLab {
   std::unique_ptr<Host> host_;
 };
 
-/// Six standard deviations either way.
-testing::AssertionResult about(int arrived, int sent, double probability) {
-  const double slack = 6 * std::sqrt(sent * probability * (1 - probability));
-  if (std::abs(arrived - sent * probability) <= slack) return testing::AssertionSuccess();
-  return testing::AssertionFailure()
-         << arrived << " of " << sent << ", expected " << sent * probability;
-}
-
 TEST_F(NetemCourse, LossRisesStepByStepInPlaceAndIsFeltAtEach) {
   DatagramPath path = to_peer("10.77.0.2", 5001);
   const std::string before = dump();

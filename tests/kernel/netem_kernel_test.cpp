@@ -22,14 +22,6 @@ class NetemKernel : public NetworkLab {
   void undo(const Json& record) { NetworkLab::undo(netem(), record); }
 };
 
-/// Six standard deviations either way: a correct netem falls outside once in 5·10⁸ runs.
-testing::AssertionResult about(int arrived, int sent, double probability) {
-  const double mean = sent * probability;
-  const double slack = 6 * std::sqrt(sent * probability * (1 - probability));
-  if (std::abs(arrived - mean) <= slack) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << arrived << " of " << sent << ", expected " << mean;
-}
-
 TEST_F(NetemKernel, LosesTheShareAskedForOfTheMatchedPacketsOnly) {
   DatagramPath matched = to_peer("10.77.0.2", 5001);
   DatagramPath other_port = to_peer("10.77.0.2", 5002);
@@ -273,7 +265,7 @@ TEST_F(NetemKernel, ErrorsCarryTheKernelsOwnWords) {
   const auto data0 = std::ranges::find(*links, "data0", &kernel::Link::name);
   ASSERT_NE(data0, links->end());
   run("tc qdisc replace dev data0 root fq_codel limit 500");
-  const auto refused = host->network().add_netem(data0->index, 0x51000000, {});
+  const auto refused = host->network().add_netem(data0->index, 0, 0x51000000, {});
   ASSERT_FALSE(refused) << "a root of the host's must never be replaced";
   EXPECT_NE(refused.error().what.find("NLM_F_REPLACE"), std::string::npos) << refused.error().what;
 }

@@ -1,5 +1,6 @@
 #include "tests/kernel/network_lab.hpp"
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -160,6 +161,13 @@ std::optional<std::chrono::system_clock::time_point> DatagramPath::arrival() {
                                                std::chrono::nanoseconds(stamp.tv_nsec));
 }
 
+testing::AssertionResult about(int arrived, int sent, double probability) {
+  const double mean = sent * probability;
+  const double slack = 6 * std::sqrt(sent * probability * (1 - probability));
+  if (std::abs(arrived - mean) <= slack) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << arrived << " of " << sent << ", expected " << mean;
+}
+
 void NetworkLab::SetUp() {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   home_ = open_namespace("/proc/thread-self/ns/net");
@@ -191,9 +199,9 @@ void NetworkLab::TearDown() {
   if (home_.get() >= 0) enter(home_);
 }
 
-Descriptor NetworkLab::socket_at_peer(int type) {
+Descriptor NetworkLab::socket_at_peer(int type, int family) {
   enter(peer_);
-  Descriptor made(socket(AF_INET, type | SOCK_CLOEXEC, 0));
+  Descriptor made(socket(family, type | SOCK_CLOEXEC, 0));
   enter(here_);
   if (made.get() < 0) ADD_FAILURE() << "socket: " << std::strerror(errno);
   return made;
@@ -229,6 +237,18 @@ Descriptor NetworkLab::local_listener(std::uint16_t port) {
   Descriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   bind_to(listener, "10.77.0.1", port);
   if (listen(listener.get(), 4) < 0) ADD_FAILURE() << "listen: " << std::strerror(errno);
+  return listener;
+}
+
+Descriptor NetworkLab::dual_listener(std::uint16_t port, bool at_peer) {
+  Descriptor listener = at_peer ? socket_at_peer(SOCK_STREAM, AF_INET6)
+                                : Descriptor(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 name{};
+  name.sin6_family = AF_INET6;
+  name.sin6_port = htons(port);
+  if (bind(listener.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) < 0 ||
+      listen(listener.get(), 4) < 0)
+    ADD_FAILURE() << "listen: " << std::strerror(errno);
   return listener;
 }
 

@@ -56,6 +56,9 @@ class DatagramPath {
   Descriptor receiver_;  ///< bound; its buffer holds whatever a test sends at once
 };
 
+/// Six standard deviations either way: a correct netem falls outside once in 5·10⁸ runs.
+[[nodiscard]] testing::AssertionResult about(int arrived, int sent, double probability);
+
 class NetworkLab : public testing::Test {
  protected:
   void SetUp() override;
@@ -73,6 +76,8 @@ class NetworkLab : public testing::Test {
   /// One of ours, and whether a connection from the peer to it succeeds within seconds.
   Descriptor local_listener(std::uint16_t port);
   bool peer_reaches(std::uint16_t port);
+  /// A listening TCP socket for both families on every address, the peer's or ours.
+  Descriptor dual_listener(std::uint16_t port, bool at_peer);
 
   /// A host as a fresh agent process would open it.
   std::unique_ptr<Host> open_host(OperationObserver observer = {});
@@ -94,7 +99,7 @@ class NetworkLab : public testing::Test {
   std::vector<kernel::Endpoint> protected_peers_;
 
  private:
-  [[nodiscard]] Descriptor socket_at_peer(int type);
+  [[nodiscard]] Descriptor socket_at_peer(int type, int family = AF_INET);
 
   Descriptor home_;
   Descriptor here_;

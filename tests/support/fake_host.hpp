@@ -53,7 +53,7 @@ class FakeNetwork final : public Network {
   Result<void> delete_link(kernel::IfIndex link) override;
   Result<std::vector<kernel::Qdisc>> qdiscs(kernel::IfIndex link) override;
   Result<std::vector<std::string>> classes(kernel::IfIndex link) override;
-  Result<void> add_netem(kernel::IfIndex link, std::uint32_t handle,
+  Result<void> add_netem(kernel::IfIndex link, std::uint32_t parent, std::uint32_t handle,
                          const kernel::NetemSpec& spec) override;
   Result<void> change_netem(kernel::IfIndex link, std::uint32_t handle,
                             const kernel::NetemSpec& spec) override;
@@ -99,6 +99,9 @@ class FakeHost final : public Host {
   Routes& routes() override { return fake_routes; }
   Bird& bird() override { return fake_bird; }
   std::vector<kernel::Endpoint> protected_peers() override { return peers; }
+  std::vector<std::uint16_t> protected_ports(bool ssh) override {
+    return ssh ? std::vector<std::uint16_t>{22} : std::vector<std::uint16_t>{};
+  }
   std::uint32_t fresh_token() override { return ++last_token_; }
 
   [[nodiscard]] std::string state() const {

@@ -17,6 +17,7 @@ class NoHost final : public Host {
   Routes& routes() override { std::abort(); }
   Bird& bird() override { std::abort(); }
   std::vector<kernel::Endpoint> protected_peers() override { return {}; }
+  std::vector<std::uint16_t> protected_ports(bool) override { return {}; }
   std::uint32_t fresh_token() override { return 1; }
 };
 

@@ -135,16 +135,19 @@ Result<std::vector<std::string>> FakeNetwork::classes(IfIndex) {
              [&]() -> Result<std::vector<std::string>> { return std::vector<std::string>{}; });
 }
 
-Result<void> FakeNetwork::add_netem(IfIndex link, std::uint32_t handle,
+Result<void> FakeNetwork::add_netem(IfIndex link, std::uint32_t parent, std::uint32_t handle,
                                     const kernel::NetemSpec& spec) {
   return act("network.add_netem", [&]() -> Result<void> {
     if (link_at(link) == nullptr) return fail_errno(ENODEV, "add netem");
     auto& list = k_.qdiscs[link];
-    if (std::ranges::find(list, kRoot, &Qdisc::parent) != list.end())
+    const std::uint32_t place = parent == 0 ? kRoot : parent | 1;
+    if (std::ranges::find(list, place, &Qdisc::parent) != list.end())
       return fail_errno(EEXIST, "add netem");
+    if (parent != 0 && std::ranges::find(list, parent, &Qdisc::handle) == list.end())
+      return fail_errno(ENOENT, "add netem");
     kernel::NetemSpec kept = spec;
     if (k_.forgets_loss) kept.loss = {};
-    list.push_back({"netem", handle, kRoot, kernel::encode_netem(kept), 3});
+    list.push_back({"netem", handle, place, kernel::encode_netem(kept), 3});
     return {};
   });
 }

@@ -6,7 +6,9 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace firedrill::agent::kernel {
@@ -125,6 +127,37 @@ TEST_F(LinuxCgroupsTest, ProtectedProcessesAreFoundInChildrenToo) {
   ASSERT_TRUE(member && *member);
   EXPECT_NE((*member)->find(std::to_string(getpid())), std::string::npos);
   ASSERT_TRUE(*real.protected_member(*real.find("/"))) << "process 1";
+}
+
+TEST_F(LinuxCgroupsTest, WhatTheOwnerProtectsIsFoundByUnitAndByProcess) {
+  make_v2("");
+  put("system.slice/db.service/worker/cgroup.procs", "");
+  put("system.slice/db.service/cgroup.procs", "");
+  put("system.slice/cgroup.procs", "");
+  const auto member = [this](OwnerProtected owner, const char* path) {
+    LinuxCgroups real({}, root, std::move(owner));
+    return real.protected_member(*real.find(path)).value().value_or("");
+  };
+  OwnerProtected unit;
+  unit.units = {"db.service"};
+  for (const char* path :
+       {"system.slice/db.service", "system.slice", "system.slice/db.service/worker"})
+    EXPECT_NE(member(unit, path).find("'db.service'"), std::string::npos) << path;
+  EXPECT_EQ(member(unit, "app"), "");
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  put("app/cgroup.procs", std::to_string(child) + "\n");
+  std::string comm;
+  std::ifstream("/proc/" + std::to_string(child) + "/comm") >> comm;
+  OwnerProtected process;
+  EXPECT_EQ(member(process, "app"), "");
+  process.processes = {comm};
+  EXPECT_NE(member(process, "app").find("owner protects"), std::string::npos);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
 }
 
 TEST_F(LinuxCgroupsTest, ProcessThatIsGoneIsNotFound) {

@@ -224,6 +224,8 @@ TEST(MemoryLeak, RefusesTargetsAndSaysWhyAndWhatToDo) {
       {"Firedrill itself", "another process",
        [](FakeProcess& p) { p.facts.program = "firedrill-agent"; }},
       {"the way in", "another process", [](FakeProcess& p) { p.facts.program = "sshd"; }},
+      {"by this host's owner, as unit 'db'", "another process",
+       [](FakeProcess& p) { p.facts.owner_protects = "unit 'db'"; }},
       {"seccomp filter", "without the filter", [](FakeProcess& p) { p.facts.seccomp = true; }},
       {"traced by 'gdb' (99)", "end that one",
        [](FakeProcess& p) {

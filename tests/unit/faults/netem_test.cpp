@@ -268,30 +268,6 @@ TEST(NetemCompose, TwoLanesUndoIndependentlyInEitherOrder) {
     }
 }
 
-TEST(NetemCompose, SamePacketsAreRefusedAtCaptureAndTheFirstIsUndisturbed) {
-  FakeHost host;
-  apply(host, with({{"destination", "10.0.0.0/24"}}));
-  const std::string during = host.state();
-  const auto second = netem().capture(host, with({{"destination", "10.0.0.7"}}));
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::conflict);
-  EXPECT_EQ(host.state(), during);
-}
-
-TEST(NetemCompose, SamePacketsAreRefusedAtApplyWhenBothWereCapturedBefore) {
-  FakeHost host;
-  const Params wide = with({{"destination", "10.0.0.0/24"}});
-  const Params narrow = with({{"destination", "10.0.0.7"}});
-  const auto first = netem().capture(host, wide);
-  const auto second = netem().capture(host, narrow);
-  ASSERT_TRUE(first && second);
-  ASSERT_TRUE(netem().apply(host, wide, *first));
-  const std::string during = host.state();
-  EXPECT_EQ(netem().apply(host, narrow, *second).error().code, ErrorCode::conflict);
-  ASSERT_TRUE(netem().undo(host, *second));
-  EXPECT_EQ(host.state(), during) << "undoing the refused one must not touch the first";
-}
-
 TEST(NetemCompose, SamePacketsOtherDirectionIsAnotherMatter) {
   FakeHost host;
   apply(host, with());

@@ -12,8 +12,10 @@ struct Heard {
   std::size_t notices = 0;
   SharedBoard board;
   ApiActions actions{
-      .halt = [this](const std::string& who,
-                     const std::string& reason) { words.push_back("halt " + who + " " + reason); },
+      .halt =
+          [this](const std::string& who, const std::string& reason, const Json& by) {
+            words.push_back("halt " + who + " " + reason + " " + by.dump());
+          },
       .word =
           [this](std::string_view kind, const std::string& who, const Json& data) {
             words.push_back(std::string(kind) + " " + who + " " + data.dump());
@@ -33,7 +35,8 @@ struct Heard {
                        .body = std::move(body),
                        .role = std::move(role),
                        .subject = "alice",
-                       .webhook_token_ok = false},
+                       .webhook_token_ok = false,
+                       .remote_address = "192.0.2.7"},
                       board, actions);
   }
 };
@@ -45,7 +48,8 @@ TEST(Api, OnlyOperatorsMayHalt) {
     EXPECT_EQ(heard.post("/api/v1/halt", "{}", role).status, 401) << role;
   EXPECT_TRUE(heard.words.empty());
   EXPECT_EQ(heard.post("/api/v1/halt", R"({"reason":"real incident"})").status, 200);
-  EXPECT_EQ(heard.words.at(0), "halt alice real incident");
+  EXPECT_EQ(heard.words.at(0),
+            R"(halt alice real incident {"address":"192.0.2.7","certificate":"alice"})");
 }
 
 TEST(Api, StepMustBeInTheRunbook) {

@@ -338,7 +338,7 @@ TEST_F(StoreTest, RefusesNewerFormatsAndForeignDatabasesAndKeepsEventsImmutable)
   EXPECT_NE(sqlite(path_, "DELETE FROM events"), 0);
   EXPECT_EQ(open()->events("r")->front().kind, "note");
 
-  ASSERT_EQ(sqlite(path_, "PRAGMA user_version = 2"), 0);
+  ASSERT_EQ(sqlite(path_, "PRAGMA user_version = 3"), 0);
   const auto newer = Store::open(path_);
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, ErrorCode::unsupported);
