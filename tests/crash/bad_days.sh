@@ -47,11 +47,12 @@ pid_of() { db1 pgrep -of "$1" || true; }
 agent_pid() { pid_of 'firedrill-agent run'; }
 guardian_pid() { pid_of 'firedrill-agent guardian'; }
 
+# The brackets keep a pattern from finding the shell that it stands in.
 # Waits until an agent answers: its predecessor's socket was removed by forget_agent.
 await_agent() {
   local i
   for i in $(seq 60); do
-    db1 sh -c '[ -S /var/lib/firedrill/agent.sock ] && pgrep -f "firedrill-agent run"' >/dev/null && return
+    db1 sh -c '[ -S /var/lib/firedrill/agent.sock ] && pgrep -f "[f]iredrill-agent run"' >/dev/null && return
     sleep 0.3
   done
   fail "no agent came back within $i tries"
@@ -120,7 +121,7 @@ day_dead-guardian() {
     old=$(guardian_pid)
     # shellcheck disable=SC2016
     replaced+=("$(db1 sh -c 'begin=$(date +%s%3N); kill -9 "$1"
-      until new=$(pgrep -f "firedrill-agent guardian" | grep -vx "$1"); do
+      until new=$(pgrep -f "[f]iredrill-agent guardian" | grep -vx "$1"); do
         [ $(($(date +%s%3N) - begin)) -gt 5000 ] && echo "no new guardian" >&2 && exit 1; done
       echo $(($(date +%s%3N) - begin))' sh "$old")")
     [ "$(db1 firedrill-agent list --json | jq 'map(select(.state == "active")) | length')" = 2 ] ||
