@@ -44,6 +44,7 @@ void add_faults(CLI::App& app, int& exit_code);
 void add_inject(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
 void add_undo(CLI::App& app, int& exit_code);
+void add_recover(CLI::App& app, int& exit_code);
 void add_policy(CLI::App& app, int& exit_code);
 void add_probe(CLI::App& app, int& exit_code);
 void add_guardian(CLI::App& app, int& exit_code);

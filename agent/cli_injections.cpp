@@ -1,4 +1,4 @@
-// `firedrill-agent list` and `undo`.
+// `firedrill-agent list`, `undo` and `recover`.
 #include <memory>
 
 #include <fmt/format.h>
@@ -55,18 +55,40 @@ struct UndoOptions {
 
 using Statuses = Result<std::vector<rpc::InjectionStatus>>;
 
-/// No agent runs here: starting one undoes whatever is open, whichever was named.
+/// No agent runs here, so this process undoes whatever is open, whichever was named; the next agent
+/// reports it.
+Result<JournalView> recover(const AgentConfig& config) {
+  return recover_host(config.state_directory, config.name,
+                      [](GuardianNote, const std::string& text) {
+                        fmt::print(stderr, "firedrill-agent: {}\n", text);
+                      });
+}
+
+Result<void> forget_without_agent(const AgentConfig& config, const std::string& id) {
+  const auto boot_id = read_boot_id();
+  if (!boot_id) return std::unexpected(boot_id.error());
+  const auto lock = StateLock::wait(config.state_directory);
+  if (!lock) return std::unexpected(lock.error());
+  auto journal = Journal::open(config.state_directory, *boot_id, *lock);
+  if (!journal) return std::unexpected(journal.error());
+  const JournalView view = journal->view();
+  const bool known = std::ranges::find(view.lost, id, &LostRecord::id) != view.lost.end() ||
+                     std::ranges::any_of(view.open, [&](const JournalEntry& entry) {
+                       return entry.request.id == id;
+                     });
+  if (!known)
+    return fail(ErrorCode::not_found, fmt::format("nothing is known by the name '{}'", id));
+  return journal->forget(id);
+}
+
 Statuses without_agent(const AgentConfig& config, const UndoOptions& options) {
-  LocalAgentHooks hooks;
-  hooks.on_event = [](const std::string&, const std::string&, UtcTime, const Json&) {};
-  hooks.on_sample = [](const rpc::ProbeRequest&, const rpc::Sample&) {};
-  auto agent = LocalAgent::start(config, std::move(hooks));
-  if (!agent) return std::unexpected(agent.error());
-  if (options.forget)
-    for (const std::string& id : options.ids)
-      if (auto done = (*agent)->executor().forget(id); !done) return std::unexpected(done.error());
-  (*agent)->stop();
-  return (*agent)->executor().last_list();
+  // What can be undone is, also when it shall be forgotten: only what is left may be dropped.
+  const auto left = recover(config);
+  if (!left) return std::unexpected(left.error());
+  if (!options.forget) return statuses_in(*left);
+  for (const std::string& id : options.ids)
+    if (auto done = forget_without_agent(config, id); !done) return std::unexpected(done.error());
+  return std::vector<rpc::InjectionStatus>{};
 }
 
 Statuses with_agent(const AgentConfig& config, const UndoOptions& options) {
@@ -86,6 +108,27 @@ Statuses with_agent(const AgentConfig& config, const UndoOptions& options) {
   return statuses_of(*answer);
 }
 
+/// A host whose configuration cannot be read is recovered all the same.
+AgentConfig config_or_defaults(const Common& common) {
+  auto loaded = load(common);
+  if (loaded) return std::move(*loaded);
+  report(loaded.error());
+  AgentConfig config = default_config();
+  if (!common.state_directory.empty()) config.state_directory = common.state_directory;
+  return config;
+}
+
+int recover_here(const Common& common) {
+  const AgentConfig config = config_or_defaults(common);
+  std::error_code ignored;  // no directory, or none that we may see: there is nothing to recover
+  if (!std::filesystem::exists(config.state_directory / "journal", ignored)) return kOk;
+  const auto left = recover(config);
+  if (!left) return report(left.error());
+  const auto statuses = statuses_in(*left);
+  print(statuses, common.json);
+  return statuses.empty() ? kOk : kFailed;
+}
+
 int undo(const UndoOptions& options) {
   if (options.all == !options.ids.empty() || (options.forget && options.all))
     return report({ErrorCode::invalid_input, 0, "name injections, or give --all", {}});
@@ -97,7 +140,7 @@ int undo(const UndoOptions& options) {
   if (!statuses) return report(statuses.error());
   print(*statuses, options.common.json);
   if (!options.common.json && statuses->empty())
-    fmt::print("{}\n", options.forget ? "forgotten" : "nothing was injected");
+    fmt::print("{}\n", options.forget ? "forgotten" : "nothing is injected");
   const bool clean = std::ranges::all_of(*statuses, [](const rpc::InjectionStatus& status) {
     return status.state == InjectionState::undone;
   });
@@ -112,6 +155,18 @@ void add_list(CLI::App& app, int& exit_code) {
   add_common(*cmd, *common);
   cmd->footer("Example: firedrill-agent list --json");
   cmd->callback([common, &exit_code] { exit_code = list(*common); });
+}
+
+void add_recover(CLI::App& app, int& exit_code) {
+  auto common = std::make_shared<Common>();
+  CLI::App* cmd = app.add_subcommand(
+      "recover", "Undo what an agent left behind that is dead; what its service runs at its end");
+  add_common(*cmd, *common);
+  cmd->footer(
+      "Example: firedrill-agent recover\n"
+      "Needs no controller and no valid configuration. Exit status 1: something is left, and "
+      "listed.");
+  cmd->callback([common, &exit_code] { exit_code = recover_here(*common); });
 }
 
 void add_undo(CLI::App& app, int& exit_code) {

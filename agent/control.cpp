@@ -123,18 +123,18 @@ void ControlServer::run() {
     const int client = ::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
     set_patience(client, kServerPatience);
-    serve(client);
+    serve_control(client, on_call_);
     ::close(client);
   }
 }
 
-void ControlServer::serve(int client) const {
+void serve_control(int client, const LocalCall& on_call) {
   std::string pending;
   while (const auto line = receive_line(client, pending)) {
     const auto message = rpc::decode(*line);
     const auto* request = message ? std::get_if<rpc::Request>(&*message) : nullptr;
     if (request == nullptr || !request->id) return;
-    const rpc::Response response{*request->id, on_call_(request->method, request->params)};
+    const rpc::Response response{*request->id, on_call(request->method, request->params)};
     if (!send_line(client, rpc::encode(response))) return;
   }
 }

@@ -27,7 +27,6 @@ class ControlServer {
  private:
   ControlServer(std::filesystem::path path, int listen_fd, int stop_fd, LocalCall on_call);
   void run();
-  void serve(int client) const;
 
   std::filesystem::path path_;
   int listen_fd_;
@@ -35,6 +34,10 @@ class ControlServer {
   LocalCall on_call_;
   std::thread thread_;
 };
+
+/// Answers the requests that come from `client`, a stream socket, until it ends, says something
+/// that is no request, or a line is longer than a message may be.
+void serve_control(int client, const LocalCall& on_call);
 
 /// One call to the agent that runs on this state directory.
 /// @errors unavailable  no agent runs there;  timed_out  it does not answer within 60 s; else as

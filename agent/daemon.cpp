@@ -200,6 +200,7 @@ Result<int> run_daemon(const AgentConfig& config) {
   hooks.on_sample = [&relay, &config](const rpc::ProbeRequest& request, const rpc::Sample& sample) {
     relay.send(to_event(request, sample, config.name));
   };
+  hooks.on_guardian = [](const std::string& note) { spdlog::warn("{}", note); };
   hooks.protected_peers = [&relay] { return relay.peers(); };
   auto agent = LocalAgent::start(config, std::move(hooks));
   if (!agent) return std::unexpected(agent.error());

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "agent/kernel/linux_host.hpp"
+#include "agent/kernel/own_cgroup.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -51,6 +52,7 @@ Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
   auto host = kernel::open_linux_host(std::move(host_options));
   if (!host) return std::unexpected(host.error());
   agent->host_ = std::move(*host);
+  kernel::remove_sibling_cgroup(kGuardianCgroup);
   GuardianCommand command;
   command.state_directory = std::filesystem::absolute(config.state_directory);
   command.host_name = config.name;
@@ -76,16 +78,46 @@ Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
       });
   if (!control) return std::unexpected(control.error());
   agent->control_ = std::move(*control);
+  GuardianHooks watching;
+  watching.on_note = std::move(hooks.on_guardian);
+  // Without one nothing may begin, and nothing goes on for long.
+  watching.on_unguarded = [executor = agent->executor_.get()](const Error& error) {
+    executor->abandon("guardian", error);
+  };
+  agent->guardian_->set_hooks(std::move(watching));
   return agent;
 }
 
 LocalAgent::~LocalAgent() { stop(); }
 
 void LocalAgent::stop() {
+  if (guardian_) guardian_->set_hooks({});  // they speak of an executor that is about to end
   // Undo first: probes may take their time to end.
   if (executor_) executor_->stop();
   if (probes_) probes_->stop_all();
   control_ = nullptr;
+}
+
+Result<JournalView> recover_host(const std::filesystem::path& state_directory,
+                                 const std::string& host_name,
+                                 std::function<void(GuardianNote, std::string)> on_note) {
+  const auto boot_id = read_boot_id();
+  if (!boot_id) return std::unexpected(boot_id.error());
+  kernel::LinuxHostOptions host_options;
+  host_options.own_paths = {std::filesystem::absolute(state_directory)};
+  const auto host = kernel::open_linux_host(std::move(host_options));
+  if (!host) return std::unexpected(host.error());
+  const SystemClock clock;
+  const RecoveryParts parts{.state_directory = state_directory,
+                            .host_name = host_name,
+                            .host = **host,
+                            .find_fault = &find_fault,
+                            .clock = clock,
+                            .boot_id = *boot_id,
+                            .on_note = std::move(on_note)};
+  auto left = recover_now(parts);
+  kernel::remove_sibling_cgroup(kGuardianCgroup);
+  return left;
 }
 
 Result<std::vector<rpc::Capability>> describe_faults() {

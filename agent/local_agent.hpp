@@ -10,6 +10,7 @@
 #include "agent/config.hpp"
 #include "agent/control.hpp"
 #include "agent/guardian/guardian_link.hpp"
+#include "agent/guardian/recovery.hpp"
 #include "agent/host.hpp"
 
 namespace firedrill::agent {
@@ -18,6 +19,8 @@ struct LocalAgentHooks {
   OnEvent on_event;  ///< on the executor's thread; recovery's events come before start() returns
   ProbeRunner::OnSample on_sample;
   std::function<std::vector<kernel::Endpoint>()> protected_peers;  ///< may be null
+  std::function<void(std::string)>
+      on_guardian;  ///< what befell the guardian, in words; may be null
 };
 
 class LocalAgent {
@@ -49,5 +52,11 @@ class LocalAgent {
 
 /// The faults as this host can or cannot do them, asked through a host of its own.
 [[nodiscard]] Result<std::vector<rpc::Capability>> describe_faults();
+
+/// Undoes what is open on this host without an agent: recover_now() with the host as it is. For a
+/// configuration that no agent could start with.
+[[nodiscard]] Result<JournalView> recover_host(
+    const std::filesystem::path& state_directory, const std::string& host_name,
+    std::function<void(GuardianNote, std::string)> on_note);
 
 }  // namespace firedrill::agent

@@ -119,7 +119,7 @@ Result<Json> Engine::prepare(const FaultRequest& request) {
     return with_context(written.error(), "the undo record was not stored, so nothing is injected");
   parts_.pulse.journal_version.fetch_add(1);
   open_.push_back(std::move(*injection));
-  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
+  publish();
   Json data = event_data(request, parts_.host_name);
   data["record"] = open_.back().entry.record;
   emit(event_kind::injection_prepared, request.run, open_.back().entry.at, std::move(data));
@@ -145,13 +145,16 @@ Result<void> Engine::commit(const std::vector<std::string>& ids, UtcTime at) {
     chosen.push_back(injection);
   }
   if (chosen.empty()) return {};
-  if (auto good = check_commit(at, now()); !good) return good;
+  const Instants asked = now();
+  if (auto good = check_commit(at, asked); !good) return good;
   // Between being prepared and this instant a window of the policy may close.
   for (const Injection* injection : chosen)
     if (auto good = parts_.policy.check_hours(at, injection->entry.request.duration); !good)
       return good;
   for (Injection* injection : chosen) {
     injection->schedule.commit_at = at;
+    // The sender knew this host's clock a moment ago; from here on it counts on none that can step.
+    injection->schedule.commit_due = asked.boot + (at - asked.utc);
     if (const auto& lease = injection->entry.request.lease; lease)
       injection->schedule.lease_until = now().boot + *lease;
   }
@@ -164,11 +167,15 @@ Result<std::vector<rpc::InjectionStatus>> Engine::undo(const std::vector<std::st
   std::vector<std::string> wanted = ids;
   if (ids.empty())
     for (const Injection& injection : open_) wanted.push_back(injection.entry.request.id);
-  std::vector<std::string> unknown;
+  std::vector<std::string> absent;
+  std::vector<std::string> lost;
+  const JournalView view = parts_.journal.view();
   for (const std::string& id : wanted) {
     if (Injection* injection = find(id)) chosen.push_back(injection);
+    else if (std::ranges::find(view.lost, id, &LostRecord::id) != view.lost.end())
+      lost.push_back(id);
     else if (std::ranges::find(ended_, id, &rpc::InjectionStatus::id) == ended_.end())
-      unknown.push_back(id);
+      absent.push_back(id);
   }
   for (Injection* injection : chosen) {
     const InjectionState state = injection->entry.state;
@@ -177,9 +184,14 @@ Result<std::vector<rpc::InjectionStatus>> Engine::undo(const std::vector<std::st
   }
   undo_in_order(std::move(chosen));
   remove_ended();
-  if (!unknown.empty())
+  if (!absent.empty())
     return fail(ErrorCode::not_found,
-                fmt::format("no such injection on this host: {}", fmt::join(unknown, ", ")));
+                fmt::format("no such injection on this host: {}", fmt::join(absent, ", ")));
+  if (!lost.empty())
+    return fail(ErrorCode::corrupt,
+                fmt::format("what would undo {} is lost: compare this host by hand, then "
+                            "`firedrill-agent undo --forget`",
+                            fmt::join(lost, ", ")));
   std::vector<rpc::InjectionStatus> out = list();
   std::erase_if(out, [&](const rpc::InjectionStatus& status) {
     return std::ranges::find(wanted, status.id) == wanted.end();
@@ -201,7 +213,7 @@ Result<void> Engine::forget(std::string_view id) {
   if (auto written = parts_.journal.forget(id); !written) return written;
   parts_.pulse.journal_version.fetch_add(1);
   std::erase_if(open_, [&](const Injection& each) { return each.entry.request.id == id; });
-  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
+  publish();
   return {};
 }
 
@@ -211,6 +223,19 @@ void Engine::renew(const std::string& run, Duration heard) {
     if (lease && injection.entry.request.run == run)
       injection.schedule.lease_until = heard + *lease;
   }
+  publish();
+}
+
+void Engine::publish() {
+  std::int64_t first = 0;
+  for (const Injection& injection : open_) {
+    const InjectionState state = injection.entry.state;
+    const auto& lease = injection.schedule.lease_until;
+    if (!lease || (state != InjectionState::active && state != InjectionState::applying)) continue;
+    first = first == 0 ? lease->count() : std::min(first, lease->count());
+  }
+  parts_.pulse.lease_until_us.store(first);
+  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
 }
 
 rpc::InjectionStatus Engine::status(const Injection& injection) const {

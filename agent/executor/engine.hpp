@@ -55,9 +55,12 @@ class Engine {
   /// Sets the instant of applying; all of `ids` or none. Repeating it is harmless.
   [[nodiscard]] Result<void> commit(const std::vector<std::string>& ids, UtcTime at);
   /// Undoes (one attempt each now, retries follow in step()); no ids means all.
-  /// @errors not_found  one of the ids is unknown here; the others were undone all the same
+  /// @errors not_found  one of the ids is unknown here;  corrupt  what would undo it is lost. The
+  ///         others were undone all the same
   [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> undo(const std::vector<std::string>& ids,
                                                                UndoCause cause);
+  /// Nothing can go on, as `error` says: each open injection fails at `stage`, and is undone.
+  void abandon(std::string_view stage, const Error& error);
   /// Drops a lost record, or an injection that cannot be undone, after a person checked the host.
   [[nodiscard]] Result<void> forget(std::string_view id);
   /// The controller was heard at `heard` (CLOCK_BOOTTIME) for this run.
@@ -101,9 +104,12 @@ class Engine {
   [[nodiscard]] Result<void> check_cure(const FaultRequest& request) const;
 
   void adopt(JournalEntry entry);
+  void tell_lost(const LostRecord& lost);
+  void publish();
   bool act(Injection& injection, const Decision& decision);
   void apply(Injection& injection);
   void activate(Injection& injection, UtcTime started, Json values);
+  void tell_failed(Injection& injection, std::string_view stage, const Error& error);
   void fail_injection(Injection& injection, std::string_view stage, const Error& error);
   void begin_undo(Injection& injection, UndoCause cause);
   // engine_course.cpp

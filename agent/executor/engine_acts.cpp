@@ -79,14 +79,31 @@ void Engine::activate(Injection& injection, UtcTime started, Json values) {
   emit(event_kind::injection_active, request.run, done.utc, active.data);
 }
 
-void Engine::fail_injection(Injection& injection, std::string_view stage, const Error& error) {
+void Engine::tell_failed(Injection& injection, std::string_view stage, const Error& error) {
   const FaultRequest& request = injection.entry.request;
   Json data = event_data(request, parts_.host_name);
   injection.failure = fmt::format("failed at {}: {}", stage, describe(error));
   data["stage"] = stage;
   data["error"] = describe(error);
   emit(event_kind::injection_failed, request.run, now().utc, std::move(data));
+}
+
+void Engine::fail_injection(Injection& injection, std::string_view stage, const Error& error) {
+  tell_failed(injection, stage, error);
   begin_undo(injection, UndoCause::apply_failed);
+}
+
+void Engine::abandon(std::string_view stage, const Error& error) {
+  std::vector<Injection*> chosen;
+  for (Injection& injection : open_) {
+    const InjectionState state = injection.entry.state;
+    if (state != InjectionState::prepared && state != InjectionState::active) continue;
+    tell_failed(injection, stage, error);
+    injection.cause = UndoCause::apply_failed;
+    chosen.push_back(&injection);
+  }
+  undo_in_order(std::move(chosen));
+  remove_ended();
 }
 
 void Engine::drop(Injection& injection, std::string_view stage, const Error& error) {
@@ -137,7 +154,7 @@ void Engine::remove_ended() {
     return injection.entry.state == InjectionState::undone;
   });
   while (ended_.size() > kRememberedEnds) ended_.pop_front();
-  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
+  publish();
 }
 
 bool Engine::act(Injection& injection, const Decision& decision) {
@@ -205,6 +222,7 @@ Duration Engine::step() {
     undo_in_order(std::move(to_undo));
     remove_ended();
   }
+  publish();
   Duration due = Duration::max();
   for (const Injection& injection : open_)
     due = std::min(due, decide(injection.schedule, now()).due);
@@ -221,11 +239,19 @@ void Engine::adopt(JournalEntry entry) {
   open_.push_back(std::move(injection));
 }
 
+void Engine::tell_lost(const LostRecord& lost) {
+  Json data{{"injection", lost.id}, {"host", parts_.host_name}, {"fault", lost.fault}};
+  data["cause"] = to_string(UndoCause::agent_died);
+  data["unknown"] = true;
+  data["differences"] = {lost.detail};
+  emit(event_kind::injection_dirty, lost.run, now().utc, std::move(data));
+}
+
 void Engine::recover() {
   JournalView view = parts_.journal.view();
   // Undo comes first; reporting what the guardian did can wait for it.
   for (JournalEntry& entry : view.open) adopt(std::move(entry));
-  parts_.pulse.open.store(static_cast<std::uint32_t>(open_.size()));
+  publish();
   std::vector<Injection*> all;
   for (Injection& injection : open_) all.push_back(&injection);
   undo_in_order(std::move(all));
@@ -241,6 +267,8 @@ void Engine::recover() {
     }
     emit(transition.event, transition.run, transition.at, std::move(transition.data));
   }
+  // Told at each start, for as long as no person has looked at the host.
+  for (const LostRecord& lost : view.lost) tell_lost(lost);
   if (!view.unreported.empty()) {
     // Should this fail, the same is reported once more by the next start: better than never.
     [[maybe_unused]] const Result<void> marked = parts_.journal.mark_reported();

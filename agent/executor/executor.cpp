@@ -15,18 +15,6 @@ namespace {
 /// How long stop() retries what could not be undone before it leaves that to the guardian.
 constexpr Duration kStopPatience = std::chrono::seconds{5};
 
-/// A guardian that is just ending, or just undoing, gives the lock back by itself.
-constexpr Duration kLockPatience = std::chrono::seconds{5};
-
-Result<StateLock> wait_for_lock(const std::filesystem::path& directory) {
-  constexpr Duration kPause = std::chrono::milliseconds{20};
-  for (Duration waited{};; waited += kPause) {
-    auto lock = StateLock::acquire(directory);
-    if (lock || lock.error().code != ErrorCode::conflict || waited >= kLockPatience) return lock;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
 }  // namespace
 
 class Executor::Impl {
@@ -80,6 +68,12 @@ class Executor::Impl {
     // Counted from now, however long the thread is busy with a fault.
     const Duration heard = clock_.boottime();
     work_.post([this, run, heard] { engine_->renew(run, heard); });
+  }
+
+  void abandon(std::string stage, Error error) {
+    work_.post([this, stage = std::move(stage), error = std::move(error)] {
+      engine_->abandon(stage, error);
+    });
   }
 
   void stop() {
@@ -153,7 +147,7 @@ Result<std::unique_ptr<Executor>> Executor::start(ExecutorConfig config, Host& h
                                                   ExecutorHooks hooks) {
   auto boot_id = read_boot_id();
   if (!boot_id) return std::unexpected(boot_id.error());
-  auto lock = wait_for_lock(config.state_directory);
+  auto lock = StateLock::wait(config.state_directory);
   if (!lock) return std::unexpected(lock.error());
   auto journal = Journal::open(config.state_directory, *boot_id, *lock);
   if (!journal) return std::unexpected(journal.error());
@@ -195,6 +189,10 @@ Result<std::vector<rpc::InjectionStatus>> Executor::list() {
 std::vector<rpc::InjectionStatus> Executor::last_list() const { return impl_->last_list(); }
 
 void Executor::renew(const std::string& run) { impl_->renew(run); }
+
+void Executor::abandon(std::string stage, Error error) {
+  impl_->abandon(std::move(stage), std::move(error));
+}
 
 void Executor::stop() { impl_->stop(); }
 

@@ -48,6 +48,8 @@ class Executor {
   [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> list();
   /// The list as it was after the last thing that happened; never waits for a fault.
   [[nodiscard]] std::vector<rpc::InjectionStatus> last_list() const;
+  /// As in Engine, but does not wait for it.
+  void abandon(std::string stage, Error error);
   /// Does not wait: a renewal counts from the moment of this call.
   void renew(const std::string& run);
 

@@ -15,9 +15,8 @@ Decision decide_prepared(const Schedule& schedule, const Instants& now) {
     return now.boot >= end ? Decision{Act::drop} : wait_until(end);
   }
   if (schedule.lease_until && now.boot >= *schedule.lease_until) return {Act::lost_before};
-  const Duration ahead = *schedule.commit_at - now.utc;
-  if (ahead > Duration{}) return wait_until(now.boot + ahead);
-  return {-ahead > kLatestCommit ? Act::too_late : Act::apply};
+  if (now.boot < schedule.commit_due) return wait_until(schedule.commit_due);
+  return {now.boot - schedule.commit_due > kLatestCommit ? Act::too_late : Act::apply};
 }
 
 Decision decide_active(const Schedule& schedule, const Instants& now) {

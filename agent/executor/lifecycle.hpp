@@ -25,7 +25,8 @@ struct Instants {
 struct Schedule {
   InjectionState state = InjectionState::prepared;
   Duration prepared{};
-  std::optional<UtcTime> commit_at;
+  std::optional<UtcTime> commit_at;  ///< as it was asked for
+  Duration commit_due{};             ///< the same, fixed when it was asked: steps do not move it
   Duration deadline{};
   std::optional<Duration> lease_until;
   std::optional<Duration> next_poll;  ///< of its cure; absent while a sample is under way

@@ -15,6 +15,9 @@ struct Pulse {
   std::atomic<std::uint32_t> open{0};             ///< injections that are not undone
   /// CLOCK_BOOTTIME microseconds at which the running fault operation began; 0: none is running.
   std::atomic<std::int64_t> operation_since_us{0};
+  /// CLOCK_BOOTTIME microseconds at which the first lease of an injection that is on ends; 0: none
+  /// has one. Moved by each renewal that the executor's thread has taken.
+  std::atomic<std::int64_t> lease_until_us{0};
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "it is shared between processes");

@@ -59,7 +59,8 @@ UndoAttempt attempt_undo(const Fault& fault, Host& host, const JournalEntry& ent
     attempt.clean = true;
     attempt.outcome = kAlreadyGone;
   } else {
-    if (entry.boot_id != boot_id) {
+    attempt.rebooted = entry.boot_id != boot_id;
+    if (attempt.rebooted) {
       const auto verified = guarded("verify", [&] { return fault.verify(host, entry.record); });
       attempt.clean = verified && verified->clean();
       attempt.outcome = kAlreadyGone;
@@ -92,6 +93,7 @@ Transition undo_transition(const JournalEntry& entry, const UndoAttempt& attempt
   out.data["done_us"] = to_micros(attempt.done);
   out.data["outcome"] = attempt.outcome;
   out.data["applied"] = entry.apply_order != 0;
+  if (attempt.rebooted) out.data["rebooted"] = true;
   out.data["verified"] = attempt.clean;
   if (attempt.clean) {
     out.state = InjectionState::undone;

@@ -17,6 +17,7 @@ inline constexpr std::string_view kSuperseded = "superseded";
 struct UndoAttempt {
   bool clean = false;        ///< undone, and read back to be so
   bool call_failed = false;  ///< undo or verify could not be carried out; may pass by itself
+  bool rebooted = false;     ///< its boot is over: what the kernel held went with it
   UtcTime started{}, done{};
   std::string outcome;                   ///< "restored", "already-gone" or "superseded"
   std::vector<std::string> differences;  ///< from the snapshot, or why undo failed

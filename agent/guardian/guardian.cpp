@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <optional>
 #include <thread>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -23,8 +21,8 @@ constexpr Duration kDeathPatience = std::chrono::seconds{5};
 
 class Guardian {
  public:
-  Guardian(const GuardianOptions& options, const GuardianParts& parts)
-      : options_(options), parts_(parts) {}
+  Guardian(const GuardianOptions& options, const RecoveryParts& parts)
+      : options_(options), parts_(parts), recovery_(parts) {}
 
   void run() {
     refresh();  // a guardian that replaces another may find injections open
@@ -56,7 +54,7 @@ class Guardian {
   void refresh() {
     const std::uint64_t version = options_.pulse->journal_version.load();
     if (version == seen_version_) return;
-    auto view = read_journal(options_.state_directory);
+    auto view = read_journal(parts_.state_directory);
     if (!view) return note(GuardianNote::warning, describe(view.error()));
     seen_version_ = version;
     open_ = std::move(view->open);
@@ -70,16 +68,25 @@ class Guardian {
     if (open_.empty()) return {};
     if (now - last_beat_at_ > options_.silence)
       return fmt::format("no sign of life for {}", to_string(now - last_beat_at_));
-    const Duration boot = parts_.clock.boottime();
+    return why_overdue(parts_.clock.boottime());
+  }
+
+  [[nodiscard]] std::string why_overdue(Duration boot) {
     const Duration since{options_.pulse->operation_since_us.load()};
-    const bool busy = since != Duration{};
-    if (busy && boot - since > options_.longest_operation)
+    if (since != Duration{}) {
+      last_busy_ = boot;
+      if (boot - since <= options_.longest_operation) return {};
       return fmt::format("one fault operation runs for {}", to_string(boot - since));
-    if (busy) return {};
+    }
+    // What came due behind a fault operation is dealt with right after it.
+    const auto over = [&](Duration due) { return boot - std::max(due, last_busy_); };
+    const Duration lease{options_.pulse->lease_until_us.load()};
+    if (lease != Duration{} && over(lease) > options_.lease_over)
+      return fmt::format("a lease ended {} ago", to_string(boot - lease));
     for (const JournalEntry& entry : open_) {
       const bool on =
           entry.state == InjectionState::active || entry.state == InjectionState::applying;
-      if (on && boot > entry.deadline + options_.overdue)
+      if (on && over(entry.deadline) > options_.overdue)
         return fmt::format("injection '{}' is {} past its deadline", entry.request.id,
                            to_string(boot - entry.deadline));
     }
@@ -97,74 +104,21 @@ class Guardian {
   /// takes longer than waking up. What was written since then is found by the reading that follows.
   void undo_what_is_known(const StateLock* lock) {
     if (options_.pulse->journal_version.load() != seen_version_) open_.clear();
-    const std::vector<Transition> outcomes = undo_all(std::exchange(open_, {}));
-    if (lock != nullptr && !outcomes.empty()) write_down(outcomes, *lock);
+    const std::vector<Transition> outcomes = recovery_.undo_all(std::exchange(open_, {}));
+    if (lock != nullptr && !outcomes.empty()) recovery_.write_down(outcomes, *lock);
   }
 
   /// True when there is nothing left to do here.
   bool undo_once() {
     // Held only for the attempt: a new agent that wants the directory gets it between two of ours.
-    const auto lock = StateLock::inherit(options_.state_directory, options_.agent);
+    const auto lock = StateLock::inherit(parts_.state_directory, options_.agent);
     if (!lock && lock.error().code == ErrorCode::conflict) {
       note(GuardianNote::information, fmt::format("{}: leaving the rest to it", lock.error().what));
       return true;
     }
     if (!lock) note(GuardianNote::failure, describe(lock.error()));
     undo_what_is_known(lock ? &*lock : nullptr);
-    auto view = read_journal(options_.state_directory);
-    if (!view) {
-      note(GuardianNote::failure, describe(view.error()));
-      return false;
-    }
-    for (const LostRecord& lost : view->lost)
-      if (told_lost_.emplace(lost.id, 0).second)
-        note(GuardianNote::failure, fmt::format("unknown: '{}': {}", lost.id, lost.detail));
-    const std::vector<Transition> outcomes = undo_all(std::move(view->open));
-    // The kernel comes first, the journal after: its disk may be the one that was at fault.
-    if (lock) write_down(outcomes, *lock);
-    return std::ranges::all_of(outcomes, [](const Transition& outcome) {
-      return outcome.state == InjectionState::undone;
-    });
-  }
-
-  std::vector<Transition> undo_all(std::vector<JournalEntry> entries) {
-    std::vector<Transition> outcomes;
-    sort_for_undo(entries);
-    for (const JournalEntry& entry : entries) {
-      const std::string& id = entry.request.id;
-      const Fault* fault = parts_.find_fault(entry.request.fault);
-      if (fault == nullptr) {
-        if (told_lost_.emplace(id, 0).second)
-          note(GuardianNote::failure, fmt::format("no fault '{}' in this program, so '{}' stays",
-                                                  entry.request.fault, id));
-        continue;
-      }
-      UndoAttempt attempt = attempt_undo(*fault, parts_.host, entry, parts_.boot_id, parts_.clock);
-      const int failures = attempt.clean ? 0 : ++failures_[id];
-      Transition outcome =
-          undo_transition(entry, attempt, UndoCause::agent_died, options_.host_name, failures);
-      outcome.by_guardian = true;
-      outcome.deadline = entry.deadline;
-      if (attempt.clean)
-        note(GuardianNote::information, fmt::format("undone '{}' ({})", id, entry.request.fault));
-      else if (!outcome.event.empty() || failures == 1)
-        note(GuardianNote::failure,
-             fmt::format("cannot undo '{}': {}", id, fmt::join(attempt.differences, "; ")));
-      outcomes.push_back(std::move(outcome));
-    }
-    return outcomes;
-  }
-
-  void write_down(const std::vector<Transition>& outcomes, const StateLock& lock) {
-    if (std::ranges::all_of(outcomes, [](const Transition& outcome) {
-          return outcome.state != InjectionState::undone && outcome.event.empty();
-        }))
-      return;
-    auto journal = Journal::open(options_.state_directory, parts_.boot_id, lock);
-    if (!journal) return note(GuardianNote::failure, describe(journal.error()));
-    for (const Transition& outcome : outcomes)
-      if (auto written = journal->record(outcome, Durability::synced); !written)
-        note(GuardianNote::failure, describe(written.error()));
+    return recovery_.undo_journal(lock ? &*lock : nullptr);
   }
 
   static Duration monotonic() {
@@ -173,18 +127,18 @@ class Guardian {
   }
 
   const GuardianOptions& options_;
-  const GuardianParts& parts_;
+  const RecoveryParts& parts_;
+  Recovery recovery_;
   std::vector<JournalEntry> open_;
   std::optional<std::uint64_t> seen_version_;
   std::uint64_t last_beat_ = 0;
   Duration last_beat_at_ = monotonic();
-  std::map<std::string, int> failures_;
-  std::map<std::string, int> told_lost_;
+  Duration last_busy_{};  ///< CLOCK_BOOTTIME at which a fault operation was last seen to run
 };
 
 }  // namespace
 
-void guard(const GuardianOptions& options, const GuardianParts& parts) {
+void guard(const GuardianOptions& options, const RecoveryParts& parts) {
   Guardian(options, parts).run();
 }
 

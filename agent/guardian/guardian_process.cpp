@@ -17,6 +17,7 @@
 #include "agent/guardian/guardian.hpp"
 #include "agent/guardian/guardian_link.hpp"
 #include "agent/kernel/linux_host.hpp"
+#include "agent/kernel/own_cgroup.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -77,15 +78,17 @@ int run_guardian_process(const GuardianArguments& arguments, Host& host,
   }
   ::fcntl(kGuardianAgentFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kGuardianPulseFd, F_SETFD, FD_CLOEXEC);
+  // Whatever befalls the agent's cgroup (a limit, a kill, its service's end) must not befall this.
+  auto own_cgroup = kernel::OwnCgroup::enter(kGuardianCgroup);
+  if (!own_cgroup)
+    log->info("no cgroup of its own, so it shares the agent's: {}", describe(own_cgroup.error()));
   [[maybe_unused]] const ssize_t told = ::write(kGuardianReadyFd, "R", 1);
   ::close(kGuardianReadyFd);
 
   GuardianOptions options;
-  options.state_directory = arguments.state_directory;
   options.agent = arguments.agent;
   options.agent_pidfd = kGuardianAgentFd;
   options.pulse = static_cast<const Pulse*>(page);
-  options.host_name = arguments.host_name;
   const SystemClock clock;
   const auto on_note = [&](GuardianNote kind, const std::string& text) {
     const auto level = kind == GuardianNote::information ? spdlog::level::info
@@ -93,7 +96,14 @@ int run_guardian_process(const GuardianArguments& arguments, Host& host,
                                                          : spdlog::level::err;
     log->log(level, "{}", text);
   };
-  guard(options, {host, find_fault, clock, *boot_id, on_note});
+  const RecoveryParts parts{.state_directory = arguments.state_directory,
+                            .host_name = arguments.host_name,
+                            .host = host,
+                            .find_fault = find_fault,
+                            .clock = clock,
+                            .boot_id = *boot_id,
+                            .on_note = on_note};
+  guard(options, parts);
   return 0;
 }
 

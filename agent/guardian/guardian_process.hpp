@@ -15,8 +15,9 @@ struct GuardianArguments {
 };
 
 /// Shields the process (ignores the polite signals, locks itself into memory, asks the kernel's OOM
-/// killer to spare it), takes over the descriptors that GuardianLink handed down, reports ready,
-/// and guards. Logs to standard error. Returns the process's exit code: 0 when all is undone.
+/// killer to spare it, moves into a cgroup of its own), takes over the descriptors that
+/// GuardianLink handed down, reports ready, and guards. Logs to standard error. Returns the
+/// process's exit code: 0 when all is undone.
 [[nodiscard]] int run_guardian_process(const GuardianArguments& arguments, Host& host,
                                        const FindFault& find_fault);
 

@@ -175,13 +175,15 @@ JournalView JournalFold::view() const {
   return out;
 }
 
-JournalFold fold(const journal_format::Scan& scan) {
+JournalFold fold(const journal_format::Scan& scan, std::uint32_t version,
+                 const JournalVersions& versions) {
   JournalFold out;
   // Damage first: a later record may say that a person has forgotten it.
   for (const journal_format::DamagedRegion& region : scan.damage)
     out.note_lost({fmt::format("journal:{}", region.from), {}, {}, describe_region(region)});
   for (const journal_format::RawRecord& record : scan.records) {
-    const auto json = parse_json(record.payload, "journal");
+    auto json = parse_json(record.payload, "journal");
+    if (json) json = versions.bring_up(std::move(*json), version);
     const auto applied = json ? out.apply(*json) : Result<void>(std::unexpected(json.error()));
     if (!applied)
       out.note_lost({fmt::format("journal:{}", record.offset), {}, {}, applied.error().what});

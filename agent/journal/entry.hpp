@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/journal/format.hpp"
+#include "agent/journal/versions.hpp"
 #include "firedrill/fault_request.hpp"
 #include "firedrill/units.hpp"
 
@@ -76,7 +77,9 @@ class JournalFold {
   std::uint64_t applies_ = 0;
 };
 
-/// Folds everything a scan found; damage that no record explains already becomes a LostRecord.
-[[nodiscard]] JournalFold fold(const journal_format::Scan& scan);
+/// Folds everything a scan of a file of `version` found; damage that no record explains already
+/// becomes a LostRecord. `version` must be readable.
+[[nodiscard]] JournalFold fold(const journal_format::Scan& scan, std::uint32_t version = 1,
+                               const JournalVersions& versions = kJournalVersions);
 
 }  // namespace firedrill::agent

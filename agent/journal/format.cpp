@@ -84,7 +84,7 @@ std::size_t next_sound_record(std::string_view bytes, std::size_t from) {
 std::string encode_header(const FileHeader& header) {
   std::string out(kHeaderBytes, '\0');
   std::ranges::copy(kMagic, out.begin());
-  put(out, kVersionAt, kVersion);
+  put(out, kVersionAt, header.version);
   put(out, kCapacityAt, header.capacity);
   std::ranges::copy(std::string_view(header.boot_id).substr(0, kBootIdBytes),
                     out.begin() + kBootIdAt);
@@ -99,12 +99,8 @@ Result<FileHeader> decode_header(std::string_view bytes) {
   const auto crc = get<std::uint32_t>(copy, kCrcAt);
   put<std::uint32_t>(copy, kCrcAt, 0);
   if (crc32(copy) != crc) return fail(ErrorCode::corrupt, "the journal's header fails its check");
-  if (const auto version = get<std::uint32_t>(copy, kVersionAt); version != kVersion)
-    return fail(ErrorCode::unsupported,
-                fmt::format("the journal is of version {}, this program writes {}: undo with the "
-                            "program that wrote it",
-                            version, kVersion));
   FileHeader header;
+  header.version = get<std::uint32_t>(copy, kVersionAt);
   header.capacity = get<std::uint64_t>(copy, kCapacityAt);
   header.boot_id = copy.substr(kBootIdAt, kBootIdBytes).c_str();
   return header;

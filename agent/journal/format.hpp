@@ -6,6 +6,8 @@
 // Records start at multiples of 8 and their payload is padded with spaces to one, so that the CRC
 // covers every byte of them. The file is as long as `capacity` from the start and zero after the
 // last record: a byte that is neither part of a sound record nor zero is damage, wherever it is.
+// Magic, version and the header's CRC stay where they are in every version; versions.hpp says how
+// an older file is read.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +22,11 @@ namespace firedrill::agent::journal_format {
 inline constexpr std::size_t kHeaderBytes = 128;
 inline constexpr std::size_t kRecordHeaderBytes = 24;
 inline constexpr std::size_t kMaxPayloadBytes = 128 << 10;
-inline constexpr std::uint32_t kVersion = 1;
 
 struct FileHeader {
   std::uint64_t capacity = 0;  ///< bytes of the whole file
   std::string boot_id;         ///< of the boot in which the file was made
+  std::uint32_t version = 1;   ///< of the payloads; which ones this program reads: versions.hpp
 };
 
 /// A sound record; `payload` points into the bytes that were scanned.
@@ -49,8 +51,7 @@ struct Scan {
 };
 
 [[nodiscard]] std::string encode_header(const FileHeader& header);
-/// @errors corrupt      the header does not read back as what was written
-///         unsupported  it is sound, but of another version
+/// Of any version. @errors corrupt  the header does not read back as what was written
 [[nodiscard]] Result<FileHeader> decode_header(std::string_view bytes);
 
 /// `payload` must not be longer than kMaxPayloadBytes.

@@ -81,7 +81,7 @@ Result<void> fill_with_zeros(int fd, std::size_t from, std::size_t to) {
 }
 
 /// A whole new file under a temporary name, synced. The caller renames it.
-Result<int> create_file(const std::filesystem::path& directory, const std::string& boot_id,
+Result<int> create_file(const std::filesystem::path& directory, const format::FileHeader& header,
                         std::string_view records) {
   const std::string path = directory / kNewName;
   File file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -89,7 +89,7 @@ Result<int> create_file(const std::filesystem::path& directory, const std::strin
   // Where fallocate is not to be had, the zeros below allocate just as well.
   if (::fallocate(file.get(), 0, 0, kJournalBytes) != 0 && errno == ENOSPC)
     return fail_errno(ENOSPC, fmt::format("reserve {} bytes for '{}'", kJournalBytes, path));
-  std::string start = format::encode_header({kJournalBytes, boot_id});
+  std::string start = format::encode_header(header);
   start += records;
   if (auto done = write_all(file.get(), start, 0); !done) return std::unexpected(done.error());
   if (auto done = fill_with_zeros(file.get(), start.size(), kJournalBytes); !done)
@@ -110,9 +110,23 @@ std::string dump(const Json& payload) {
   return payload.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-JournalFold fold_file(std::string_view bytes) {
-  JournalFold folded = fold(format::scan(bytes));
+std::string version_words(std::uint32_t version, const JournalVersions& versions) {
+  return fmt::format(
+      "the journal is of version {}, this program reads {} to {}: undo with the "
+      "program that wrote it",
+      version, versions.oldest, versions.current());
+}
+
+JournalFold fold_file(std::string_view bytes, const format::Scan& scan,
+                      const JournalVersions& versions) {
   const auto header = format::decode_header(bytes);
+  if (header && !versions.readable(header->version)) {
+    JournalFold unread;
+    unread.note_lost({"journal:version", {}, {}, version_words(header->version, versions)});
+    return unread;
+  }
+  // Records behind a broken header are most likely of the present version, and checked one by one.
+  JournalFold folded = fold(scan, header ? header->version : versions.current(), versions);
   if (!header) folded.note_lost({"journal:header", {}, {}, header.error().what});
   if (bytes.size() != kJournalBytes)
     folded.note_lost({fmt::format("journal:cut-{}", bytes.size()),
@@ -125,7 +139,8 @@ JournalFold fold_file(std::string_view bytes) {
 
 }  // namespace
 
-Result<JournalView> read_journal(const std::filesystem::path& directory) {
+Result<JournalView> read_journal(const std::filesystem::path& directory,
+                                 const JournalVersions& versions) {
   const std::string path = directory / kName;
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOATIME));
   if (file.get() < 0) {
@@ -137,39 +152,46 @@ Result<JournalView> read_journal(const std::filesystem::path& directory) {
   for (int attempt = 1;; ++attempt) {
     const auto bytes = read_whole(file.get());
     if (!bytes) return std::unexpected(bytes.error());
-    JournalView view = fold_file(*bytes).view();
+    JournalView view = fold_file(*bytes, format::scan(*bytes), versions).view();
     if (view.lost.empty() || attempt == kTries) return view;
     ::usleep(2000);
   }
 }
 
-Journal::Journal(std::filesystem::path directory, std::string boot_id)
-    : directory_(std::move(directory)), boot_id_(std::move(boot_id)) {}
+Journal::Journal(std::filesystem::path directory, std::string boot_id,
+                 const JournalVersions& versions)
+    : directory_(std::move(directory)), boot_id_(std::move(boot_id)), versions_(versions) {}
 
 Journal::Journal(Journal&& other) noexcept
     : directory_(std::move(other.directory_)),
       boot_id_(std::move(other.boot_id_)),
+      versions_(other.versions_),
       fold_(std::move(other.fold_)),
       fd_(std::exchange(other.fd_, -1)),
       end_(other.end_),
       next_sequence_(other.next_sequence_),
-      sync_failed_(other.sync_failed_) {}
+      sync_failed_(other.sync_failed_),
+      outdated_(other.outdated_) {}
 
 Journal::~Journal() {
   if (fd_ >= 0) ::close(fd_);
 }
 
 Result<Journal> Journal::open(const std::filesystem::path& directory, const std::string& boot_id,
-                              const StateLock& /*proof that we are the only writer*/) {
-  Journal journal(directory, boot_id);
+                              const StateLock& /*proof that we are the only writer*/,
+                              const JournalVersions& versions) {
+  Journal journal(directory, boot_id, versions);
   const std::string path = directory / kName;
   journal.fd_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (journal.fd_ < 0 && errno != ENOENT) return fail_errno(errno, fmt::format("open '{}'", path));
   if (journal.fd_ < 0) {
-    const auto created = create_file(directory, boot_id, {});
+    const auto created = create_file(directory, {kJournalBytes, boot_id, versions.current()}, {});
     if (!created) return std::unexpected(created.error());
     journal.fd_ = *created;
     if (auto renamed = rename_new(directory); !renamed) return std::unexpected(renamed.error());
+  } else if (!sync_directory(directory)) {
+    // Whoever made the file may have died before its name was on the disk.
+    journal.sync_failed_ = true;
   }
   if (auto loaded = journal.load(); !loaded) return std::unexpected(loaded.error());
   return journal;
@@ -179,20 +201,26 @@ Result<void> Journal::load() {
   const auto bytes = read_whole(fd_);
   if (!bytes) return std::unexpected(bytes.error());
   const auto header = format::decode_header(*bytes);
-  if (!header && header.error().code == ErrorCode::unsupported)
-    return std::unexpected(header.error());
+  if (header && !versions_.readable(header->version))
+    return fail(ErrorCode::unsupported, version_words(header->version, versions_));
   const format::Scan scanned = format::scan(*bytes);
-  fold_ = fold_file(*bytes);
+  fold_ = fold_file(*bytes, scanned, versions_);
   end_ = scanned.end;
   next_sequence_ = scanned.next_sequence;
-  if (header && bytes->size() == kJournalBytes) return {};
-  // The file itself is broken: what it says moves into a whole one, the losses among it, and the
-  // broken one is kept for a person. Should the disk refuse, undoing from memory goes on.
+  if (!header || bytes->size() != kJournalBytes) return replace(kDamagedName);
+  if (header->version == versions_.current()) return {};
+  outdated_ = true;
+  return replace(fmt::format("{}.v{}", kName, header->version));
+}
+
+/// What the file says moves into a whole one of the present version, its losses among it, and the
+/// old one is kept for a person. Should the disk refuse, undoing from memory goes on.
+Result<void> Journal::replace(const std::string& kept_name) {
   const std::string path = directory_ / kName;
-  const std::string kept = directory_ / kDamagedName;
+  const std::string kept = directory_ / kept_name;
   ::unlink(kept.c_str());
   if (::link(path.c_str(), kept.c_str()) != 0)
-    return fail_errno(errno, fmt::format("keep the damaged journal as '{}'", kept));
+    return fail_errno(errno, fmt::format("keep the old journal as '{}'", kept));
   [[maybe_unused]] const Result<void> rebuilt = rebuild();
   return {};
 }
@@ -200,6 +228,10 @@ Result<void> Journal::load() {
 std::size_t Journal::free_bytes() const { return kJournalBytes - std::min(end_, kJournalBytes); }
 
 Result<void> Journal::append(const Json& payload, Durability durability, std::size_t keep_free) {
+  if (outdated_)
+    return fail(
+        ErrorCode::unavailable,
+        "the journal is of an older version and could not be written anew: is its disk full?");
   const std::string text = dump(payload);
   if (text.size() > format::kMaxPayloadBytes - 8)
     return fail(ErrorCode::invalid_input,
@@ -224,7 +256,7 @@ Result<void> Journal::append(const Json& payload, Durability durability, std::si
 }
 
 Result<void> Journal::prepare(const JournalEntry& entry) {
-  if (sync_failed_ || free_bytes() < kJournalReserveBytes + format::kMaxPayloadBytes) {
+  if (sync_failed_ || outdated_ || free_bytes() < kJournalReserveBytes + format::kMaxPayloadBytes) {
     // A new file is the way out of both; without one the checks below and in append() refuse.
     [[maybe_unused]] const Result<void> rebuilt = rebuild();
   }
@@ -263,14 +295,15 @@ Result<void> Journal::rebuild() {
   for (const JournalEntry& entry : kept.open) keep(prepared_payload(entry));
   if (format::kHeaderBytes + records.size() + kJournalReserveBytes > kJournalBytes)
     return fail(ErrorCode::unavailable, "the journal is full of open injections");
-  const auto created = create_file(directory_, boot_id_, records);
+  const auto created =
+      create_file(directory_, {kJournalBytes, boot_id_, versions_.current()}, records);
   if (!created) return std::unexpected(created.error());
   File fresh(*created);
   if (auto renamed = rename_new(directory_); !renamed) return renamed;
   ::close(std::exchange(fd_, fresh.release()));
   end_ = format::kHeaderBytes + records.size();
   next_sequence_ = sequence;
-  sync_failed_ = false;
+  sync_failed_ = outdated_ = false;
   return {};
 }
 

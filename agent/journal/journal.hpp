@@ -23,19 +23,22 @@ enum class Durability : std::uint8_t {
 
 /// What is in the journal of `directory`, without changing anything: for `list` beside a running
 /// agent and for the guardian. A missing file is an empty journal.
-/// @errors io_failed, permission_denied; corrupt content is not an error but in view.lost
-[[nodiscard]] Result<JournalView> read_journal(const std::filesystem::path& directory);
+/// @errors io_failed, permission_denied; what cannot be read is not an error but in view.lost
+[[nodiscard]] Result<JournalView> read_journal(const std::filesystem::path& directory,
+                                               const JournalVersions& versions = kJournalVersions);
 
 /// The journal, open for writing. Not thread-safe; one process at a time, as StateLock proves.
 class Journal {
  public:
   /// Opens or creates the file. A file with a bad header or length is replaced by a whole one that
-  /// says the same, its losses included, and kept as `journal.damaged`.
+  /// says the same, its losses included, and kept as `journal.damaged`; one of an older version
+  /// likewise, and kept as `journal.vN`.
   /// @param boot_id  of the running boot (read_boot_id)
-  /// @errors unsupported  written by another version; io_failed (ENOSPC among them) and others
+  /// @errors unsupported  written by a newer version; io_failed (ENOSPC among them) and others
   /// Blocks for a few writes and fsyncs.
   [[nodiscard]] static Result<Journal> open(const std::filesystem::path& directory,
-                                            const std::string& boot_id, const StateLock& lock);
+                                            const std::string& boot_id, const StateLock& lock,
+                                            const JournalVersions& versions = kJournalVersions);
 
   Journal(Journal&& other) noexcept;
   Journal& operator=(Journal&&) = delete;
@@ -59,18 +62,21 @@ class Journal {
   [[nodiscard]] std::size_t free_bytes() const;
 
  private:
-  Journal(std::filesystem::path directory, std::string boot_id);
+  Journal(std::filesystem::path directory, std::string boot_id, const JournalVersions& versions);
   Result<void> load();
+  Result<void> replace(const std::string& kept_name);
   Result<void> rebuild();
   Result<void> append(const Json& payload, Durability durability, std::size_t keep_free);
 
   std::filesystem::path directory_;
   std::string boot_id_;
+  JournalVersions versions_;
   JournalFold fold_;
   int fd_ = -1;
   std::size_t end_ = 0;
   std::uint64_t next_sequence_ = 1;
   bool sync_failed_ = false;  ///< after a failed fsync the kernel may have dropped our pages
+  bool outdated_ = false;     ///< the file is of an older version still: nothing is added to it
 };
 
 }  // namespace firedrill::agent

@@ -2,7 +2,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -47,6 +49,16 @@ Result<StateLock> StateLock::acquire(const std::filesystem::path& directory) {
   }
   write_pid(*fd);
   return lock;
+}
+
+Result<StateLock> StateLock::wait(const std::filesystem::path& directory) {
+  constexpr auto kPause = std::chrono::milliseconds{20};
+  constexpr int kTries = 250;
+  for (int attempt = 1;; ++attempt) {
+    auto lock = acquire(directory);
+    if (lock || lock.error().code != ErrorCode::conflict || attempt == kTries) return lock;
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 Result<StateLock> StateLock::inherit(const std::filesystem::path& directory, pid_t dead) {

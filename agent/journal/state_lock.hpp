@@ -18,6 +18,10 @@ class StateLock {
   ///         io_failed, permission_denied, not_found  the directory cannot be used
   [[nodiscard]] static Result<StateLock> acquire(const std::filesystem::path& directory);
 
+  /// As acquire(), but a guardian that is just ending, or just undoing, gives the lock back by
+  /// itself: tries for 5 s before it is a conflict.
+  [[nodiscard]] static Result<StateLock> wait(const std::filesystem::path& directory);
+
   /// For the guardian only, whose agent `dead` is known to be dead: a child that the agent forked
   /// may still hold the lock by inheritance, and it will never write the journal.
   /// @errors conflict  the file names another process than `dead`: that one is responsible now

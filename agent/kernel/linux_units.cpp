@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/kernel/linux_cgroups.hpp"
+#include "agent/kernel/own_cgroup.hpp"
 #include "agent/kernel/read_file.hpp"
 #include "agent/kernel/systemd_library.hpp"
 
@@ -77,7 +78,8 @@ Result<Bus> open_bus() {
 
 /// A call of the manager that `fill` gives its arguments; the reply.
 template <class Fill>
-Result<Message> call_manager(sd_bus* bus, const char* method, const std::string& what, Fill fill) {
+Result<Message> call_manager(sd_bus* bus, const char* method, const std::string& what, Fill fill,
+                             std::uint64_t patience_us = kPatienceUs) {
   sd_bus_message* made = nullptr;
   BusError error;
   int code =
@@ -86,7 +88,7 @@ Result<Message> call_manager(sd_bus* bus, const char* method, const std::string&
   if (code >= 0) code = fill(made);
   if (code < 0) return error.as_error(code, what);
   sd_bus_message* reply = nullptr;
-  code = systemd().call(bus, made, kPatienceUs, error.get(), &reply);
+  code = systemd().call(bus, made, patience_us, error.get(), &reply);
   if (code < 0) return error.as_error(code, what);
   return Message(reply);
 }
@@ -191,7 +193,35 @@ int append_limit(sd_bus_message* request, const char* property, const std::strin
   return code;
 }
 
+int append_scope(sd_bus_message* request, const std::string& unit, const std::string& description) {
+  const SystemdLibrary& lib = systemd();
+  constexpr std::uint32_t kCaller = 0;
+  // It ends by itself, soon after its agent. One that still has something to undo may try once
+  // more, but must not hold up a shutdown: the next boot goes on with it.
+  constexpr std::uint64_t kStopPatienceUs = 15'000'000;
+  int code = lib.message_append(request, "ss", unit.c_str(), "fail");
+  if (code >= 0) code = lib.message_open_container(request, SD_BUS_TYPE_ARRAY, "(sv)");
+  if (code >= 0)
+    code = lib.message_append(request, "(sv)", "Description", "s", description.c_str());
+  if (code >= 0) code = lib.message_append(request, "(sv)", "PIDs", "au", 1, kCaller);
+  if (code >= 0)
+    code = lib.message_append(request, "(sv)", "TimeoutStopUSec", "t", kStopPatienceUs);
+  if (code >= 0) code = lib.message_close_container(request);
+  return code >= 0 ? lib.message_append(request, "a(sa(sv))", 0) : code;
+}
+
 }  // namespace
+
+Result<void> start_scope(const std::string& unit, const std::string& description) {
+  constexpr std::uint64_t kShortUs = 2'000'000;
+  const auto bus = open_bus();
+  if (!bus) return std::unexpected(bus.error());
+  const auto started = call_manager(
+      bus->get(), "StartTransientUnit", fmt::format("start '{}'", unit),
+      [&](sd_bus_message* request) { return append_scope(request, unit, description); }, kShortUs);
+  if (!started) return std::unexpected(started.error());
+  return {};
+}
 
 Result<bool> LinuxCgroups::systemd_runs() {
   announce("cgroups.systemd_runs");

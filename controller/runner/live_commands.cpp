@@ -171,8 +171,9 @@ void LiveRun::prepare(const std::vector<std::string>& injections) {
 
 void LiveRun::commit(const machine::command::Commit& command) {
   std::map<std::pair<std::string, UtcTime>, std::vector<std::string>> batches;
+  const ClockReading reading = read_clocks();
   for (const machine::command::CommitAt& one : command.injections)
-    batches[{one.host, one.at}].push_back(one.injection);
+    batches[{one.host, clock_.on_machine(one.at, reading)}].push_back(one.injection);
   for (const auto& [key, ids] : batches) {
     const auto& [host, at] = key;
     const auto clock = fleet_.clock(host);

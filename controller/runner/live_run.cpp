@@ -21,6 +21,7 @@ LiveRun::LiveRun(const Experiment& experiment, Plan plan, Fleet& fleet, Loop& lo
       loop_(loop),
       log_(log),
       environment_(std::move(environment)),
+      clock_(read_clocks()),
       state_(machine::initial_state(plan_)),
       watch_(experiment, plan_) {
   environment_["FIREDRILL_RUN"] = plan_.run;
@@ -47,7 +48,7 @@ void LiveRun::feed(const machine::Input& input) {
   while (!inputs_.empty()) {
     const machine::Input next = std::move(inputs_.front());
     inputs_.erase(inputs_.begin());
-    auto [state, commands] = machine::step(std::move(state_), next, utc_now());
+    auto [state, commands] = machine::step(std::move(state_), next, clock_.now(read_clocks()));
     state_ = std::move(state);
     for (const machine::Command& command : commands) execute(command);
   }
@@ -55,13 +56,13 @@ void LiveRun::feed(const machine::Input& input) {
 }
 
 Duration LiveRun::tick() {
-  const UtcTime now = utc_now();
+  const UtcTime now = clock_.now(read_clocks());
   renew_leases(now);
   const auto due = machine::next_deadline(state_);
   if (due && *due <= now) feed(machine::input::Tick{});
   const auto next = machine::next_deadline(state_);
   if (!next) return 100ms;
-  return std::clamp<Duration>(*next - utc_now(), Duration{0}, Duration{100ms});
+  return std::clamp<Duration>(*next - clock_.now(read_clocks()), Duration{0}, Duration{100ms});
 }
 
 void LiveRun::note(const Result<void>& stored) {
@@ -242,7 +243,8 @@ void LiveRun::maybe_alert(const std::string& detector, const std::string& kind, 
   const bool told =
       notifies ? kind == event_kind::alert_notified && data.value("status", "firing") == "firing"
                : kind == event_kind::alert_firing;
-  if (!told || alert_told_ || state_.t0 == UtcTime{} || utc_now() < state_.t0) return;
+  if (!told || alert_told_ || state_.t0 == UtcTime{} || clock_.now(read_clocks()) < state_.t0)
+    return;
   alert_told_ = true;
   feed(machine::input::AlertFired{data});
 }

@@ -83,6 +83,7 @@ class LiveRun {
   Loop& loop_;
   EventLog& log_;
   Environment environment_;
+  const RunClock clock_;  ///< of every instant that the machine is told, or asks for
   machine::State state_;
   SampleWatch watch_;
   UtcTime baseline_from_{};

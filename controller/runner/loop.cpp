@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <time.h>
+
 namespace firedrill {
 
 void Loop::post(Work work) {
@@ -29,6 +31,13 @@ void Loop::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   queue_.clear();
+}
+
+ClockReading read_clocks() {
+  timespec boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  return {utc_now(), std::chrono::duration_cast<Duration>(std::chrono::seconds{boot.tv_sec} +
+                                                          std::chrono::nanoseconds{boot.tv_nsec})};
 }
 
 UtcTime utc_now() {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 
+#include "controller/runner/run_clock.hpp"
 #include "firedrill/units.hpp"
 
 namespace firedrill {
@@ -29,6 +30,8 @@ class Loop {
   bool closed_ = false;
 };
 
+/// Both clocks of this machine, now.
+[[nodiscard]] ClockReading read_clocks();
 /// The controller's clock: everything else is mapped onto it.
 [[nodiscard]] UtcTime utc_now();
 

@@ -98,13 +98,26 @@ std::string read_file(const char* path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Kills, then looks again and again. Prints milliseconds until the state is `before`.
-int kill_and_wait(agent::Host& host, const std::string& before, pid_t pid,
-                  std::chrono::milliseconds limit) {
+/// "12" or "12,34"; "-" names none.
+std::vector<pid_t> parse_pids(std::string_view text) {
+  std::vector<pid_t> out;
+  for (; !text.empty() && text != "-";) {
+    const std::string_view word = text.substr(0, text.find(','));
+    out.push_back(std::atoi(std::string(word).c_str()));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+  }
+  return out;
+}
+
+/// Signals, then looks again and again. Prints milliseconds until the state is `before`.
+int kill_and_wait(agent::Host& host, const std::string& before, const std::vector<pid_t>& pids,
+                  int signal, std::chrono::milliseconds limit) {
   const auto on = host_state(host);
   if (!on) return complain(describe(on.error()));
   if (*on == before) return complain("the host equals its snapshot already; no fault is on");
-  if (kill(pid, SIGKILL) != 0) return complain(fmt::format("cannot kill process {}", pid));
+  for (const pid_t pid : pids)
+    if (pid <= 0 || kill(pid, signal) != 0)
+      return complain(fmt::format("cannot signal process {}", pid));
   const auto begin = std::chrono::steady_clock::now();
   while (true) {
     const auto state = host_state(host, &before);
@@ -128,14 +141,16 @@ int kill_and_wait(agent::Host& host, const std::string& before, pid_t pid,
 }  // namespace
 
 /// host_snapshot                              prints the state
-/// host_snapshot BEFORE PID LIMIT_MS          kills PID, prints the milliseconds until BEFORE
+/// host_snapshot BEFORE PIDS LIMIT_MS [STOP]  kills (or stops) PIDS, prints the milliseconds until
+///                                            BEFORE
 int main(int argc, char** argv) {
   auto host = agent::kernel::open_linux_host({});
   if (!host) return complain(describe(host.error()));
-  if (argc == 4)
-    return kill_and_wait(**host, read_file(argv[1]), std::atoi(argv[2]),
+  const bool stops = argc == 5 && std::string_view(argv[4]) == "STOP";
+  if (argc == 4 || stops)
+    return kill_and_wait(**host, read_file(argv[1]), parse_pids(argv[2]), stops ? SIGSTOP : SIGKILL,
                          std::chrono::milliseconds{std::atoi(argv[3])});
-  if (argc != 1) return complain("usage: host_snapshot [BEFORE PID LIMIT_MS]");
+  if (argc != 1) return complain("usage: host_snapshot [BEFORE PIDS LIMIT_MS [STOP]]");
   const auto state = host_state(**host);
   if (!state) return complain(describe(state.error()));
   fmt::print("{}", *state);

@@ -258,6 +258,66 @@ TEST_F(EngineTest, ALeaseThatIsLostBeforeTheInstantMeansNoInjection) {
   EXPECT_EQ(state("i1"), InjectionState::undone);
 }
 
+TEST_F(EngineTest, AStepOfTheClockMovesNeitherCommitNorDeadlineNorLease) {
+  for (const Duration step : {Duration{1h}, Duration{-1h}}) {
+    const std::string id = step > Duration{} ? "ahead" : "back";
+    FaultRequest leased = request(id, id == "ahead" ? "a" : "b");
+    leased.lease = 10s;
+    ASSERT_TRUE(engine_->prepare(leased));
+    ASSERT_TRUE(engine_->commit({id}, clock_.utc() + 5s));
+    clock_.stepped += step;
+    pass(5s - 1us);
+    EXPECT_EQ(state(id), InjectionState::prepared) << id;
+    pass(1us);
+    EXPECT_EQ(state(id), InjectionState::active) << id;
+    engine_->renew("run-1", clock_.boottime());
+    clock_.stepped += step;
+    pass(10s - 1us);
+    EXPECT_EQ(state(id), InjectionState::active) << id;
+    pass(1us);
+    EXPECT_EQ(last("injection.undone")->data["cause"], "lease-lost") << id;
+  }
+  inject(request("i3", "c"));
+  clock_.stepped -= 1h;
+  pass(5min - 1us);
+  EXPECT_EQ(state("i3"), InjectionState::active);
+  clock_.stepped += 3h;
+  step();
+  EXPECT_EQ(state("i3"), InjectionState::active);
+  pass(1us);
+  EXPECT_EQ(last("injection.undone")->data["cause"], "time-up");
+}
+
+TEST_F(EngineTest, TheGuardianIsShownTheFirstLeaseToEnd) {
+  FaultRequest leased = request("i1", "a");
+  leased.lease = 10s;
+  ASSERT_TRUE(engine_->prepare(leased));
+  EXPECT_EQ(pulse_.lease_until_us.load(), 0) << "nothing is on";
+  ASSERT_TRUE(engine_->commit({"i1"}, clock_.utc()));
+  step();
+  EXPECT_EQ(pulse_.lease_until_us.load(), (clock_.boottime() + 10s).count());
+  FaultRequest shorter = request("i2", "b");
+  shorter.run = "run-2";
+  shorter.lease = 5s;
+  inject(shorter);
+  EXPECT_EQ(pulse_.lease_until_us.load(), (clock_.boottime() + 5s).count());
+  engine_->renew("run-2", clock_.boottime() + 2s);
+  EXPECT_EQ(pulse_.lease_until_us.load(), (clock_.boottime() + 7s).count());
+  ASSERT_TRUE(engine_->undo({}, UndoCause::requested));
+  EXPECT_EQ(pulse_.lease_until_us.load(), 0);
+}
+
+TEST_F(EngineTest, WithoutAGuardianForGoodEverythingFailsAndIsUndone) {
+  inject(request("i1", "a"));
+  ASSERT_TRUE(engine_->prepare(request("i2", "b")));
+  engine_->abandon("guardian", {ErrorCode::unavailable, 0, "none to be had", {}});
+  EXPECT_EQ(world_.values["a"], "good");
+  for (const char* id : {"i1", "i2"}) EXPECT_EQ(state(id), InjectionState::undone) << id;
+  EXPECT_EQ(last("injection.failed")->data["stage"], "guardian");
+  EXPECT_EQ(last("injection.undone")->data["cause"], "apply-failed");
+  EXPECT_EQ(pulse_.open.load(), 0U);
+}
+
 FaultRequest curable(FaultRequest request) {
   CureCondition cure;
   cure.probe = "nic-ring";

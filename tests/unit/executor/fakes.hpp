@@ -17,10 +17,11 @@ namespace firedrill::agent::testing {
 class ManualClock final : public Clock {
  public:
   [[nodiscard]] UtcTime utc() const override {
-    return from_micros(1'700'000'000'000'000) + elapsed;
+    return from_micros(1'700'000'000'000'000) + elapsed + stepped;
   }
   [[nodiscard]] Duration boottime() const override { return std::chrono::hours{1} + elapsed; }
   Duration elapsed{};
+  Duration stepped{};  ///< by whoever sets the clock: UTC only
 };
 
 struct SeenEvent {

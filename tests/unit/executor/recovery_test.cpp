@@ -69,6 +69,28 @@ TEST_F(EngineTest, AfterARebootItVerifiesBeforeItTouches) {
   EXPECT_THAT(world_.log, ElementsAre("undo b"));
   EXPECT_EQ(state("i1"), InjectionState::undone);
   EXPECT_EQ(state("i2"), InjectionState::undone);
+  std::map<std::string, std::string> outcomes;
+  for (const SeenEvent& event : events_)
+    if (event.kind == "injection.undone" && event.data.value("rebooted", false))
+      outcomes[event.data["injection"].get<std::string>()] =
+          event.data["outcome"].get<std::string>();
+  EXPECT_EQ(outcomes,
+            (std::map<std::string, std::string>{{"i1", "already-gone"}, {"i2", "restored"}}));
+}
+
+TEST_F(EngineTest, WhatDiffersAfterARebootIsDirtyAndRetried) {
+  inject(request("i1", "a"));
+  kill();
+  boot_id_ = "99999999-2222-3333-4444-555555555555";
+  world_.undo_does_nothing = true;
+  boot();
+  EXPECT_EQ(state("i1"), InjectionState::dirty);
+  EXPECT_EQ(last("injection.dirty")->data["rebooted"], true);
+  pass(2h);
+  EXPECT_EQ(state("i1"), InjectionState::dirty) << "for ever";
+  world_.undo_does_nothing = false;
+  ASSERT_TRUE(engine_->undo({"i1"}, UndoCause::requested));
+  EXPECT_EQ(state("i1"), InjectionState::undone);
 }
 
 TEST_F(EngineTest, ReportsTheGuardiansOutcomesOnceWithTheirOwnInstants) {
@@ -127,6 +149,17 @@ TEST_F(EngineTest, ALostRecordIsListedAsUnknown) {
   EXPECT_THAT(status("i1")->detail, HasSubstr("undo record is lost"));
   EXPECT_EQ(world_.values["a"], "broken");
   EXPECT_EQ(last("injection.undone"), nullptr);
+  const auto undone = engine_->undo({"i1"}, UndoCause::requested);
+  ASSERT_FALSE(undone);
+  EXPECT_EQ(undone.error().code, ErrorCode::corrupt);
+  EXPECT_THAT(undone.error().what, HasSubstr("--forget"));
+  for ([[maybe_unused]] const int start : {1, 2}) {
+    ASSERT_NE(last("injection.dirty"), nullptr) << "a person is told at each start";
+    EXPECT_EQ(last("injection.dirty")->data["unknown"], true);
+    events_.clear();
+    kill();
+    boot();
+  }
 }
 
 TEST_F(EngineTest, WhatCanBeUndoneIsNotForgotten) {

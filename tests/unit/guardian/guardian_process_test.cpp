@@ -1,5 +1,7 @@
 // The whole promise with real processes: an agent with executor and guardian is killed, and what
 // it did to the host is gone.
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -11,6 +13,7 @@
 
 #include "agent/executor/executor.hpp"
 #include "agent/guardian/guardian_link.hpp"
+#include "agent/kernel/own_cgroup.hpp"
 #include "tests/unit/guardian/file_fault.hpp"
 
 namespace firedrill::agent {
@@ -35,6 +38,7 @@ class GuardianProcessTest : public ::testing::Test {
   }
   void TearDown() override {
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    kernel::remove_sibling_cgroup(kGuardianCgroup);  // of a guardian that a test killed
     std::filesystem::remove_all(directory_);
   }
 
@@ -128,11 +132,35 @@ TEST_F(GuardianProcessTest, AnAgentThatUndidEverythingTakesItsGuardianAlong) {
   EXPECT_TRUE(read_journal(directory_)->unreported.empty()) << "the agent did it itself";
 }
 
+/// Waits for what a hook says, on the link's own thread.
+class Heard {
+ public:
+  void say(std::string words) {
+    const std::scoped_lock lock(mutex_);
+    words_.push_back(std::move(words));
+    changed_.notify_all();
+  }
+  std::string wait() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, 20s, [&] { return !words_.empty(); })) return "nothing";
+    std::string first = std::move(words_.front());
+    words_.erase(words_.begin());
+    return first;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> words_;
+};
+
+/// Whichever of our threads started it.
 pid_t only_child() {
-  std::ifstream file("/proc/self/task/" + std::to_string(::gettid()) + "/children");
-  pid_t child = 0;
-  file >> child;
-  return child;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "children");
+    if (pid_t child = 0; file >> child) return child;
+  }
+  return 0;
 }
 
 TEST_F(GuardianProcessTest, ADeadGuardianIsReplaced) {
@@ -155,6 +183,40 @@ TEST_F(GuardianProcessTest, ADeadGuardianIsReplaced) {
   ASSERT_GT(second, 0);
   ::kill(second, SIGKILL);
   ::waitpid(second, nullptr, 0);
+}
+
+TEST_F(GuardianProcessTest, AGuardianThatDiesWhileSomethingIsOpenIsReplacedUnasked) {
+  Heard heard;
+  auto link = GuardianLink::create(command());
+  ASSERT_TRUE(link);
+  (*link)->set_hooks({[&](std::string note) { heard.say(std::move(note)); }, {}, 5s});
+  ASSERT_TRUE((*link)->ensure_alive());
+  (*link)->pulse().open = 1;
+  const pid_t first = only_child();
+  ::kill(first, SIGKILL);
+  EXPECT_THAT(heard.wait(), ::testing::HasSubstr("another one watches"));
+  const pid_t second = only_child();
+  EXPECT_NE(second, first);
+  (*link)->pulse().open = 0;
+  ::kill(second, SIGKILL);
+  ::waitpid(second, nullptr, 0);
+}
+
+TEST_F(GuardianProcessTest, WhereNoGuardianCanBeHadAnyMoreTheAgentIsTold) {
+  Heard heard;
+  const std::filesystem::path program = directory_ / "guardian";
+  std::filesystem::create_symlink("/proc/self/exe", program);
+  GuardianCommand there = command();
+  there.program = program;
+  auto link = GuardianLink::create(there);
+  ASSERT_TRUE(link);
+  (*link)->set_hooks({{}, [&](const Error& error) { heard.say(error.what); }, 0s});
+  ASSERT_TRUE((*link)->ensure_alive());
+  (*link)->pulse().open = 1;
+  std::filesystem::remove(program);
+  ::kill(only_child(), SIGKILL);
+  EXPECT_THAT(heard.wait(), ::testing::HasSubstr("guardian"));
+  (*link)->set_hooks({});
 }
 
 }  // namespace

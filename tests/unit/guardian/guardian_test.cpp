@@ -46,9 +46,7 @@ class GuardianTest : public ::testing::Test {
         ::mmap(nullptr, sizeof(Pulse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(page, MAP_FAILED);
     pulse_ = new (page) Pulse;
-    options_.state_directory = directory_;
     options_.pulse = pulse_;
-    options_.host_name = "db-1";
   }
   void TearDown() override {
     if (options_.agent_pidfd >= 0) ::close(options_.agent_pidfd);
@@ -112,13 +110,18 @@ class GuardianTest : public ::testing::Test {
   }
 
   void guard_now() {
-    const GuardianParts parts{
+    const RecoveryParts parts = recovery_parts();
+    guard(options_, parts);
+  }
+  RecoveryParts recovery_parts() {
+    return {
+        .state_directory = directory_,
+        .host_name = "db-1",
         .host = host_,
         .find_fault = [this](std::string_view) { return &fault_; },
         .clock = clock_,
         .boot_id = *read_boot_id(),
         .on_note = [this](GuardianNote, std::string text) { notes_.push_back(std::move(text)); }};
-    guard(options_, parts);
   }
 
   [[nodiscard]] std::vector<Transition> outcomes() const {
@@ -184,6 +187,36 @@ TEST_F(GuardianTest, KillsAnAgentThatIsPastADeadline) {
   heart.join();
   EXPECT_EQ(read_file(target_), "original");
   EXPECT_THAT(notes_.at(0), HasSubstr("past its deadline"));
+}
+
+TEST_F(GuardianTest, KillsAnAgentThatDoesNotActOnALostLease) {
+  start_agent(AgentDoes::wait);
+  pulse_->lease_until_us = (clock_.boottime() - 1s).count();
+  guard_now();
+  EXPECT_EQ(read_file(target_), "original");
+  EXPECT_THAT(notes_.at(0), HasSubstr("a lease ended"));
+}
+
+TEST_F(GuardianTest, ADueLeaseWaitsForTheFaultOperationBeforeIt) {
+  start_agent(AgentDoes::wait);
+  pulse_->lease_until_us = (clock_.boottime() - 1s).count();
+  pulse_->operation_since_us = clock_.boottime().count();
+  options_.silence = 700ms;
+  guard_now();
+  EXPECT_THAT(notes_.at(0), HasSubstr("no sign of life")) << "and not for its lease";
+}
+
+TEST_F(GuardianTest, WithoutAnyGuardianTheDeadAgentsWorkIsRecoveredByHand) {
+  start_agent(AgentDoes::wait);
+  EXPECT_EQ(StateLock::acquire(directory_).error().code, ErrorCode::conflict);
+  ::kill(options_.agent, SIGKILL);
+  fault_.refuse_undo = 2;
+  const auto left = recover_now(recovery_parts());
+  ASSERT_TRUE(left) << left.error().what;
+  EXPECT_THAT(left->open, IsEmpty());
+  EXPECT_EQ(read_file(target_), "original");
+  ASSERT_EQ(outcomes().size(), 1U) << "for the next agent to report";
+  EXPECT_EQ(outcomes()[0].event, "injection.undone");
 }
 
 TEST_F(GuardianTest, KillsAnAgentWhoseFaultOperationNeverEnds) {
