@@ -1,89 +1,31 @@
 // The part of a host that faults touch, as text; and how long it takes to become that text again
 // after a process was killed. Reads through the kernel room; changes nothing but by SIGKILL.
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <vector>
 
 #include <fmt/format.h>
 #include <signal.h>
 
 #include "agent/host.hpp"
-#include "agent/host_disk.hpp"
 #include "agent/kernel/linux_host.hpp"
+#include "tests/support/host_text.hpp"
 
 namespace {
 
 using namespace firedrill;
 using namespace std::chrono_literals;
 
-Result<std::string> link_state(agent::Host& host, const agent::kernel::Link& link) {
-  std::string out = fmt::format("link {} {}\n", link.name, link.kind);
-  if (const auto ring = host.ethtool().ring(link.index))
-    out += fmt::format("  ring rx {} tx {}\n", ring->rx, ring->tx);
-  auto qdiscs = host.network().qdiscs(link.index);
-  if (!qdiscs) return std::unexpected(qdiscs.error());
-  for (const agent::kernel::Qdisc& qdisc : *qdiscs) {
-    out += fmt::format("  qdisc {} {:x} {:x}", qdisc.kind, qdisc.handle, qdisc.parent);
-    for (const std::byte byte : qdisc.options) out += fmt::format(" {:02x}", unsigned(byte));
-    out += "\n";
-  }
-  for (const auto side : {agent::kernel::Side::egress, agent::kernel::Side::ingress}) {
-    auto filters = host.network().filters(link.index, side);
-    if (!filters) return std::unexpected(filters.error());
-    for (const agent::kernel::Filter& filter : *filters)
-      out += fmt::format("  filter {} {} {} {}\n", to_string(side), filter.pref, filter.kind,
-                         filter.content);
-  }
-  return out;
-}
-
-/// Device-mapper devices: all that dm-delay touches.
-Result<std::string> disk_state(agent::Host& host) {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator("/sys/block", none))
-    if (entry.path().filename().string().starts_with("dm-"))
-      names.push_back(entry.path().filename().string());
-  std::ranges::sort(names);
-  std::string out;
-  for (const std::string& name : names) {
-    const auto device = host.disks().find(name);
-    if (!device) return std::unexpected(device.error());
-    const auto state = host.disks().state(device->number);
-    if (!state) return std::unexpected(state.error());
-    if (!*state) continue;
-    out += fmt::format("disk {} {} suspended {} loaded {}\n", name, (*state)->name,
-                       (*state)->suspended, (*state)->inactive.has_value());
-    for (const auto& target : (*state)->live) out += "  " + to_string(target) + "\n";
-  }
-  return out;
-}
-
-Result<std::string> network_state(agent::Host& host) {
-  auto links = host.network().links();
-  if (!links) return std::unexpected(links.error());
-  std::string out;
-  for (const agent::kernel::Link& link : *links) {
-    auto one = link_state(host, link);
-    if (!one) return one;
-    out += *one;
-  }
-  return out;
-}
-
 /// @param before  when given and the network differs from it already, the disks are not read: under
 ///                emulation that takes longer than the undo that is being timed
 Result<std::string> host_state(agent::Host& host, const std::string* before = nullptr) {
-  auto network = network_state(host);
+  auto network = test::network_text(host);
   if (!network || (before != nullptr && !before->starts_with(*network))) return network;
-  auto disks = disk_state(host);
+  auto disks = test::disk_text(host);
   if (!disks) return disks;
   return *network + *disks;
 }
