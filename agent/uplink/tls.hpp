@@ -12,6 +12,13 @@ namespace firedrill::agent {
 /// @errors invalid_input  a file cannot be used, and why
 [[nodiscard]] Result<boost::asio::ssl::context> make_client_context(const UplinkConfig& config);
 
+/// A context for a host that has no certificate yet: any server whose certificate was signed, in
+/// the chain that it shows, by the authority with this pin. `pin` must outlive the context.
+[[nodiscard]] Result<boost::asio::ssl::context> make_joining_context(const std::string& pin);
+
+/// The last entry of that kind in the subject, or empty.
+[[nodiscard]] std::string subject_entry(X509* certificate, int nid);
+
 /// Before the handshake: the name that the certificate must carry. @errors internal
 [[nodiscard]] Result<void> expect_server(SSL* ssl, const std::string& server_name);
 
