@@ -13,9 +13,9 @@
 namespace firedrill::pki {
 
 struct TokenOptions {
-  std::string host;                           ///< the only host it is good for; empty: any new one
-  std::map<std::string, std::string> tags;    ///< what the agent's first configuration shall say
-  Duration ttl = std::chrono::minutes{15};    ///< 1 s .. 7 days
+  std::string host = {};  ///< the only host it is good for; empty: any new one
+  std::map<std::string, std::string> tags = {};  ///< what the agent's first configuration shall say
+  Duration ttl = std::chrono::minutes{15};       ///< 1 s .. 7 days
   Duration lifetime = std::chrono::days{30};  ///< of the certificates it leads to: 1 h .. 730 days
 };
 
