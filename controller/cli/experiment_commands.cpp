@@ -38,40 +38,15 @@ void validate(const Options& options, Context& context) {
                experiment->expected.size(), experiment->steps.size());
 }
 
-/// Those who are connected, as the controller that runs now tells them.
-Result<std::vector<AgentView>> views_of(const Json& answer) {
-  std::vector<AgentView> views;
-  for (Json agent : answer.value("agents", Json::array())) {
-    if (!agent.is_object() || !agent.value("connected", false)) continue;
-    for (const char* of_the_link : {"connected", "remote_address", "clock"})
-      agent.erase(of_the_link);
-    auto hello = rpc::parse_hello(agent);
-    if (!hello) return with_context(hello.error(), "the controller's list of agents");
-    views.push_back({hello->host, hello->tags, hello->faults, hello->probes});
-  }
-  return views;
-}
-
-Result<Plan> plan_now(const Experiment& experiment, const PlanOptions& how,
-                      const Context& context) {
-  if (const auto answer = call_api(context, "GET", "agents", {})) {
-    const auto views = views_of(*answer);
-    if (!views) return std::unexpected(views.error());
-    return make_plan(experiment, *views, how);
-  }
-  // With no controller running, this command is one for a while: agents dial in by themselves.
-  auto runner = Runner::open(
-      own_config(context),
-      {.event = {}, .progress = [](std::string_view line) { fmt::print(stderr, "{}\n", line); }});
-  if (!runner) return std::unexpected(runner.error());
-  return (*runner)->plan(experiment, how);
-}
-
 void show_plan(const Options& options, Context& context) {
   const auto experiment = load(options);
   if (!experiment) return report_error(context, experiment.error());
+  auto runner = open_runner(
+      context, own_config(context),
+      {.event = {}, .progress = [](std::string_view line) { fmt::print(stderr, "{}\n", line); }});
+  if (!runner) return report_error(context, runner.error());
   const auto plan =
-      plan_now(*experiment, {.run = "plan", .seed = options.seed, .sham = options.sham}, context);
+      (*runner)->plan(*experiment, {.run = "plan", .seed = options.seed, .sham = options.sham});
   if (!plan) return report_error(context, plan.error());
   if (context.json) fmt::print("{}\n", to_json(*plan).dump(2));
   else fmt::print("{}", to_text(*plan));

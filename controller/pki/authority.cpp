@@ -117,6 +117,8 @@ Duration lifetime_of(const Certificate& certificate) {
 }
 
 Result<bool> pair_exists(const Identity& files) {
+  if (auto settled = settle_pair(files.certificate, files.key, texts_belong_together); !settled)
+    return std::unexpected(settled.error());
   const bool certificate = is_there(files.certificate);
   if (certificate == is_there(files.key)) return certificate;
   const std::filesystem::path& missing = certificate ? files.key : files.certificate;

@@ -50,9 +50,10 @@ class Lock {
 /// How long the certificate was meant to live when it was signed, its backdating left out.
 [[nodiscard]] Duration lifetime_of(const Certificate& certificate);
 
-/// Both files there: true; none: false. @errors corrupt  one of them
+/// Both files there: true; none: false. Ends a replacement that was cut short; so does read_pair(),
+/// and both are for whoever holds the Lock. @errors corrupt  one of them
 [[nodiscard]] Result<bool> pair_exists(const Identity& files);
-/// Ends a replacement that was cut short, then reads. @errors corrupt  they do not belong together
+/// @errors corrupt  they do not belong together
 [[nodiscard]] Result<Pair> read_pair(const Identity& files);
 /// A new key and certificate; `authority` null: self-signed.
 [[nodiscard]] Result<Pair> make_pair(const CertificateSpec& spec, const Pair* authority);

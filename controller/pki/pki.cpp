@@ -81,6 +81,9 @@ Identity files_of(const std::filesystem::path& dir, std::string_view role) {
 }
 
 Result<Identity> ready_files(const std::filesystem::path& dir, std::string_view role) {
+  if (auto there = check_there(dir); !there) return std::unexpected(there.error());
+  const auto lock = Lock::take(dir);
+  if (!lock) return std::unexpected(lock.error());
   Identity files = files_of(dir, role);
   if (const auto pair = read_pair(files); !pair) return std::unexpected(pair.error());
   return files;
@@ -114,8 +117,7 @@ Result<void> issue(const std::filesystem::path& dir, std::string_view name, std:
   if (std::ranges::find(kRoles, role) == kRoles.end())
     return fail(ErrorCode::invalid_input,
                 "'" + std::string{role} + "' is no role; one of agent, controller, operator");
-  if (const auto there = pair_exists(authority_files(dir)); there && !*there)
-    return std::unexpected(read_authority(dir).error());  // before a lock's file is left there
+  if (auto there = check_there(dir); !there) return there;
   const auto lock = Lock::take(dir);
   if (!lock) return std::unexpected(lock.error());
   const auto authority = read_authority(dir);
@@ -171,6 +173,7 @@ std::set<std::string> agent_names(const std::filesystem::path& dir) {
 }
 
 Result<void> renew(const std::filesystem::path& dir) {
+  if (auto there = check_there(dir); !there) return there;
   const auto lock = Lock::take(dir);
   if (!lock) return std::unexpected(lock.error());
   const auto authority = read_authority(dir);

@@ -121,14 +121,18 @@ Result<void> replace_pair(const std::filesystem::path& certificate,
 Result<void> settle_pair(const std::filesystem::path& certificate, const std::filesystem::path& key,
                          const BelongTogether& belong_together) {
   if (!is_there(next_of(key))) return {};
+  const auto forget = [&]() -> Result<void> {
+    if (::unlink(next_of(key).c_str()) < 0)
+      return fail_errno(errno, named("deleting", next_of(key)));
+    return {};
+  };
+  // One that belongs to no certificate was cut short before it counted.
+  if (!is_there(certificate)) return forget();
   const auto text = read_file(certificate);
   if (!text) return std::unexpected(text.error());
   const auto next = read_file(next_of(key));
   if (!next) return std::unexpected(next.error());
-  // One that belongs to no certificate was cut short before it counted.
-  if (belong_together(*text, *next)) return rename_within(next_of(key), key);
-  if (::unlink(next_of(key).c_str()) < 0) return fail_errno(errno, named("deleting", next_of(key)));
-  return {};
+  return belong_together(*text, *next) ? rename_within(next_of(key), key) : forget();
 }
 
 }  // namespace firedrill
