@@ -73,6 +73,14 @@ Result<void> copy_authority(const std::filesystem::path& dir,
   return {};
 }
 
+/// Before a lock's file is left in a directory that is none of ours.
+Result<void> check_there(const std::filesystem::path& dir) {
+  if (is_there(dir / "ca.pem") || is_there(dir / "ca.key")) return {};
+  return fail(ErrorCode::not_found, "'" + dir.string() +
+                                        "' holds no certificate authority; make one with "
+                                        "'firedrill pki init'");
+}
+
 }  // namespace
 
 Identity files_of(const std::filesystem::path& dir, std::string_view role) {

@@ -36,7 +36,7 @@ std::string to_text(const Kept& kept) {
   return Json{{"host", kept.host},
               {"tags", kept.tags},
               {"not-after", to_rfc3339(kept.not_after)},
-              {"lifetime", to_string(kept.lifetime)}}
+              {"lifetime", firedrill::to_string(kept.lifetime)}}
              .dump(2) +
          "\n";
 }
@@ -88,10 +88,11 @@ Result<void> check(const TokenOptions& options) {
         ErrorCode::invalid_input,
         "'" + options.host + "' is no host's name: 1 to 64 letters, digits, dots and hyphens");
   if (options.ttl < kShortestTtl || options.ttl > kLongestTtl)
-    return fail(ErrorCode::invalid_input, "a token lives 1s to 7d, not " + to_string(options.ttl));
+    return fail(ErrorCode::invalid_input,
+                "a token lives 1s to 7d, not " + firedrill::to_string(options.ttl));
   if (options.lifetime < kShortestLife || options.lifetime > kLongestLife)
     return fail(ErrorCode::invalid_input,
-                "a certificate lives 1h to 730d, not " + to_string(options.lifetime));
+                "a certificate lives 1h to 730d, not " + firedrill::to_string(options.lifetime));
   return {};
 }
 
