@@ -40,6 +40,7 @@ void print(const std::vector<rpc::InjectionStatus>& statuses, bool json);
 [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> statuses_of(const Json& answer);
 
 void add_run(CLI::App& app, int& exit_code);
+void add_join(CLI::App& app, int& exit_code);
 void add_faults(CLI::App& app, int& exit_code);
 void add_inject(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);

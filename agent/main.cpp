@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", FIREDRILL_VERSION);
     app.require_subcommand(1);
     for (const auto add :
-         {cli::add_run, cli::add_faults, cli::add_inject, cli::add_list, cli::add_undo,
-          cli::add_recover, cli::add_policy, cli::add_probe, cli::add_guardian})
+         {cli::add_run, cli::add_join, cli::add_faults, cli::add_inject, cli::add_list,
+          cli::add_undo, cli::add_recover, cli::add_policy, cli::add_probe, cli::add_guardian})
       add(app, exit_code);
     CLI11_PARSE(app, argc, argv);
   } catch (const std::exception& error) {

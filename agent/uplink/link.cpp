@@ -245,6 +245,13 @@ Result<std::unique_ptr<Dialer>> Dialer::make(asio::io_context& io, const UplinkC
       std::make_shared<Core>(io, config, std::move(hooks), std::move(*tls)));
 }
 
+Result<void> Dialer::reload() {
+  auto tls = make_client_context(core_->config);
+  if (!tls) return std::unexpected(tls.error());
+  core_->tls = std::move(*tls);  // a link holds on to the one it began with
+  return {};
+}
+
 void Dialer::dial() {
   asio::co_spawn(core_->io, run(core_),
                  [core = core_](const std::exception_ptr& failed, const Text& reason) {

@@ -41,6 +41,9 @@ class Dialer {
                                                             LinkHooks hooks);
   /// Begins one attempt; returns at once.
   void dial();
+  /// Reads the certificates anew, for the next attempt; the link that is up stays as it is.
+  /// @errors as make(); what was in use stays in use
+  [[nodiscard]] Result<void> reload();
 
   struct Core;  ///< shared with the coroutine, which may outlive the Dialer
   explicit Dialer(std::shared_ptr<Core> core) : core_(std::move(core)) {}

@@ -5,6 +5,9 @@
 #include <boost/asio/ip/address.hpp>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "agent/uplink/identity.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -13,16 +16,33 @@ namespace ssl = boost::asio::ssl;
 
 constexpr std::string_view kControllerRole = "controller";
 
-std::string role_of(X509* certificate) {
-  X509_NAME* name = X509_get_subject_name(certificate);
-  int last = -1;
-  for (int at = X509_NAME_get_index_by_NID(name, NID_organizationalUnitName, -1); at >= 0;
-       at = X509_NAME_get_index_by_NID(name, NID_organizationalUnitName, at))
-    last = at;
-  if (last < 0) return {};
-  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last));
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
-          static_cast<std::size_t>(ASN1_STRING_length(value))};
+/// OpenSSL asks this in place of its own verification, which it then does with one authority only:
+/// the pinned one, if the server shows it.
+int verify_pinned(X509_STORE_CTX* context, void* pin) {
+  STACK_OF(X509)* shown = X509_STORE_CTX_get0_untrusted(context);
+  X509* pinned = nullptr;
+  for (int i = 0; i < sk_X509_num(shown); ++i) {
+    X509* one = sk_X509_value(shown, i);
+    if (X509_check_ca(one) == 1 && pin_of(one) == *static_cast<const std::string*>(pin))
+      pinned = one;
+  }
+  STACK_OF(X509)* trusted = sk_X509_new_null();
+  int verified = 0;
+  if (pinned != nullptr && trusted != nullptr && sk_X509_push(trusted, pinned) > 0) {
+    X509_STORE_CTX_set0_trusted_stack(context, trusted);
+    verified = X509_verify_cert(context);
+  } else {
+    X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
+  }
+  sk_X509_free(trusted);
+  return verified;
+}
+
+void set_common_options(SSL_CTX* native) {
+  SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);  // an idle link holds no record buffers
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
 }
 
 Result<void> checked(const boost::system::error_code& error, std::string_view what,
@@ -34,12 +54,23 @@ Result<void> checked(const boost::system::error_code& error, std::string_view wh
 
 }  // namespace
 
+std::string subject_entry(X509* certificate, int nid) {
+  X509_NAME* name = X509_get_subject_name(certificate);
+  int last = -1;
+  for (int at = X509_NAME_get_index_by_NID(name, nid, -1); at >= 0;
+       at = X509_NAME_get_index_by_NID(name, nid, at))
+    last = at;
+  if (last < 0) return {};
+  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last));
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+          static_cast<std::size_t>(ASN1_STRING_length(value))};
+}
+
 Result<ssl::context> make_client_context(const UplinkConfig& config) {
+  if (auto settled = settle({config.ca, config.certificate, config.key}); !settled)
+    return std::unexpected(settled.error());
   ssl::context context{ssl::context::tls_client};
-  SSL_CTX* native = context.native_handle();
-  SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
-  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);  // an idle link holds no record buffers
+  set_common_options(context.native_handle());
   boost::system::error_code error;
   context.use_certificate_chain_file(config.certificate.string(), error);
   if (auto ok = checked(error, "the agent's certificate", config.certificate); !ok)
@@ -49,7 +80,14 @@ Result<ssl::context> make_client_context(const UplinkConfig& config) {
     return std::unexpected(ok.error());
   context.load_verify_file(config.ca.string(), error);
   if (auto ok = checked(error, "the authority", config.ca); !ok) return std::unexpected(ok.error());
-  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  return context;
+}
+
+Result<ssl::context> make_joining_context(const std::string& pin) {
+  ssl::context context{ssl::context::tls_client};
+  set_common_options(context.native_handle());
+  SSL_CTX_set_cert_verify_callback(context.native_handle(), verify_pinned,
+                                   const_cast<std::string*>(&pin));
   return context;
 }
 
@@ -70,7 +108,8 @@ Result<void> check_controller(SSL* native) {
                                                                 &X509_free};
   if (!certificate || SSL_get_verify_result(native) != X509_V_OK)
     return fail(ErrorCode::refused, "the server's certificate was not verified");
-  if (const std::string role = role_of(certificate.get()); role != kControllerRole)
+  if (const std::string role = subject_entry(certificate.get(), NID_organizationalUnitName);
+      role != kControllerRole)
     return fail(ErrorCode::refused,
                 "the server's certificate has the role '" + role + "', not 'controller'");
   return {};
@@ -79,16 +118,14 @@ Result<void> check_controller(SSL* native) {
 std::string controller_name(SSL* native) {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate{SSL_get1_peer_certificate(native),
                                                                 &X509_free};
-  if (!certificate) return {};
-  char name[256] = {};
-  const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()),
-                                               NID_commonName, name, sizeof name);
-  return length > 0 ? std::string(name, static_cast<std::size_t>(length)) : std::string{};
+  return certificate ? subject_entry(certificate.get(), NID_commonName) : std::string{};
 }
 
 std::string handshake_reason(SSL* native, const std::string& fallback) {
   const long verified = SSL_get_verify_result(native);
   if (verified == X509_V_OK) return "TLS: " + fallback;
+  if (verified == X509_V_ERR_APPLICATION_VERIFICATION)
+    return "TLS: the server is not of the authority that the token names";
   return std::string{"TLS: the server's certificate: "} + X509_verify_cert_error_string(verified);
 }
 

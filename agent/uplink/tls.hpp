@@ -14,6 +14,12 @@ namespace firedrill::agent {
 
 /// The common name in the peer's certificate; empty before the handshake.
 [[nodiscard]] std::string controller_name(SSL* ssl);
+/// A context for a host that has no certificate yet: any server whose certificate was signed, in
+/// the chain that it shows, by the authority with this pin. `pin` must outlive the context.
+[[nodiscard]] Result<boost::asio::ssl::context> make_joining_context(const std::string& pin);
+
+/// The last entry of that kind in the subject, or empty.
+[[nodiscard]] std::string subject_entry(X509* certificate, int nid);
 
 /// Before the handshake: the name that the certificate must carry. @errors internal
 [[nodiscard]] Result<void> expect_server(SSL* ssl, const std::string& server_name);

@@ -13,7 +13,9 @@
 
 #include "agent/uplink/event_queue.hpp"
 #include "agent/uplink/link.hpp"
-#include "agent/uplink/worker.hpp"
+#include "agent/uplink/renewal.hpp"
+#include "firedrill/join.hpp"
+#include "firedrill/worker.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::string_view kHelloId = "hello";
+constexpr std::string_view kCertificateId = "certificate";
 // Enough to fill a long line, few enough that a fresh event does not wait behind old samples.
 constexpr std::size_t kEventsInFlight = 64;
 constexpr std::size_t kCallsWaiting = 1000;
@@ -28,6 +31,13 @@ constexpr int kMaxDoublings = 16;  // by then any cap is reached
 
 UtcTime system_now() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+/// join::kAuthorityKey, or empty: an older controller has none.
+std::string authority_in(const Json& params) {
+  if (!params.is_object()) return {};
+  const auto it = params.find(join::kAuthorityKey);
+  return it != params.end() && it->is_string() ? it->get<std::string>() : std::string{};
 }
 
 }  // namespace
@@ -78,6 +88,7 @@ class Uplink::Impl {
   void answer(Link& link, rpc::Response response);
   void dial_later();
   void pump();
+  [[nodiscard]] std::unique_ptr<Renewal> make_renewal();
 
   const UplinkConfig config_;
   UplinkHandlers handlers_;
@@ -85,6 +96,7 @@ class Uplink::Impl {
   boost::asio::io_context io_{1};
   std::unique_ptr<Dialer> dialer_;
   boost::asio::steady_timer timer_{io_};  ///< until hello is answered, or until the next attempt
+  std::unique_ptr<Renewal> renewal_;
   std::shared_ptr<Link> link_;
   std::atomic<std::uint64_t> connection_{0};  ///< changes when a link ends; workers compare it
   int failures_ = 0;
@@ -120,12 +132,32 @@ Result<void> Uplink::Impl::start() {
   dialer_ = std::move(*dialer);
   worker_ = std::make_unique<Worker>(kCallsWaiting);
   probe_worker_ = std::make_unique<Worker>(kCallsWaiting);
+  renewal_ = make_renewal();
   dialer_->dial();
   thread_ = std::thread{[this] {
     const auto work = boost::asio::make_work_guard(io_);
     io_.run();
   }};
   return {};
+}
+
+std::unique_ptr<Renewal> Uplink::Impl::make_renewal() {
+  Renewal::Ways ways;
+  ways.ask = [this](const Json& params) {
+    if (link_)
+      link_->send(rpc::encode(rpc::Request{std::string{kCertificateId},
+                                           std::string{join::kCertificateMethod}, params}));
+  };
+  // The thread that may wait: a slow disk must not hold up the link or an undo.
+  ways.work = [this](std::function<void()> job) { return probe_worker_->post(std::move(job)); };
+  ways.post = [this](std::function<void()> job) { boost::asio::post(io_, std::move(job)); };
+  ways.reload = [this] { return dialer_->reload(); };
+  ways.now = handlers_.now;
+  ways.told = [this](const Result<UtcTime>& until) {
+    if (handlers_.on_renewed) handlers_.on_renewed(until);
+  };
+  return std::make_unique<Renewal>(io_, IdentityFiles{config_.ca, config_.certificate, config_.key},
+                                   std::move(ways));
 }
 
 void Uplink::Impl::stop() {
@@ -205,6 +237,7 @@ void Uplink::Impl::on_hello_answered(Link& link, const Result<Json>& answer) {
     ready_ = true;
   }
   if (handlers_.on_connected) handlers_.on_connected(link.ends());
+  renewal_->on_ready(authority_in(*answer));
   pump();
 }
 
@@ -217,6 +250,7 @@ void Uplink::Impl::on_ended(const std::string& reason) {
   }
   link_.reset();
   ++connection_;
+  renewal_->on_lost();
   timer_.cancel();
   // A link that ends soon after it began (another agent with this host's certificate takes it, say)
   // is a failure like any other, or the two would throw each other out without a pause.
@@ -247,6 +281,7 @@ void Uplink::Impl::on_message(Link& link, std::string_view text) {
 void Uplink::Impl::on_response(Link& link, const rpc::Response& response) {
   if (const auto* id = std::get_if<std::string>(&response.id); id != nullptr) {
     if (*id == kHelloId) return on_hello_answered(link, response.result);
+    if (*id == kCertificateId) return renewal_->on_answer(response.result);
     return link.close("an answer to a request that was never sent");
   }
   // An error is an answer too: what the controller cannot read it will not read the next time.
@@ -260,6 +295,10 @@ void Uplink::Impl::on_response(Link& link, const rpc::Response& response) {
 }
 
 void Uplink::Impl::on_request(Link& link, rpc::Request request) {
+  if (request.method == join::kAuthorityMethod) {
+    if (ready_) renewal_->on_ready(authority_in(request.params));
+    return;
+  }
   if (request.method != rpc::method::clock) return hand_over(std::move(request));
   const std::int64_t received_us = to_micros(handlers_.now());
   if (!request.id) return;

@@ -1,6 +1,6 @@
 // The agent's one connection: it dials out to the controller over mutual-TLS WebSocket, says hello,
-// answers calls and delivers events. It takes certificates and callbacks; it listens on nothing,
-// knows no fault, and never logs.
+// answers calls and delivers events, and renews its own certificate. It takes certificates and
+// callbacks; it listens on nothing, knows no fault, and never logs.
 //
 // Threads: one for I/O, one for calls in order, one for `probe.once`. Every public function may be
 // called from any thread; stop() and the destructor not from a callback.
@@ -55,6 +55,9 @@ struct UplinkHandlers {
   std::function<void(const std::string& reason)> on_disconnected;
   /// Optional: an attempt that never got as far as on_connected, and why.
   std::function<void(const std::string& reason)> on_attempt_failed;
+  /// Optional, on the I/O thread: the certificate was replaced, and is valid until then; or it
+  /// could not be, and why. It is tried again by itself.
+  std::function<void(const Result<UtcTime>&)> on_renewed;
   /// Optional: the agent's UTC clock; the system's by default. Any thread.
   std::function<UtcTime()> now;
 };

@@ -78,6 +78,7 @@ int run(int argc, char** argv) {
   add_live_commands(app, context);
   add_pki_command(app, context);
   add_audit_command(app, context);
+  add_serve_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

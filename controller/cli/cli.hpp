@@ -3,12 +3,14 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "controller/experiment/experiment.hpp"
+#include "controller/runner/runner.hpp"
 #include "firedrill/event.hpp"
 #include "firedrill/result.hpp"
 
@@ -36,6 +38,7 @@ void add_run_command(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);  // report, runs
 void add_pki_command(CLI::App& app, Context& context);
 void add_audit_command(CLI::App& app, Context& context);
+void add_serve_command(CLI::App& app, Context& context);
 void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, ack, note
 
 /// One line on standard error (or JSON on standard output): what, where, how to mend it.
@@ -44,6 +47,14 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<Variables> parse_variables(const std::vector<std::string>& pairs);
 /// An event as a progress line, or empty when it is not worth one.
 [[nodiscard]] std::string progress_line(const Event& event);
+
+/// What this command line says of the controller.
+[[nodiscard]] RunnerConfig own_config(const Context& context);
+/// Opens a controller of our own, for one command. A `firedrill serve` that has the port is asked
+/// for it. @errors as Runner::open
+[[nodiscard]] Result<std::unique_ptr<Runner>> open_runner(const Context& context,
+                                                          const RunnerConfig& config,
+                                                          const Observers& observers);
 
 /// Calls the API of the controller that runs now, as operator.
 /// @errors unavailable: no controller runs; not_found, refused, invalid_input: its own words

@@ -41,11 +41,8 @@ void validate(const Options& options, Context& context) {
 void show_plan(const Options& options, Context& context) {
   const auto experiment = load(options);
   if (!experiment) return report_error(context, experiment.error());
-  auto runner = Runner::open(
-      {.address = context.address,
-       .port = context.port,
-       .home = context.home,
-       .program = context.program},
+  auto runner = open_runner(
+      context, own_config(context),
       {.event = {}, .progress = [](std::string_view line) { fmt::print(stderr, "{}\n", line); }});
   if (!runner) return report_error(context, runner.error());
   const auto plan =

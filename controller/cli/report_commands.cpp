@@ -17,8 +17,20 @@ struct Options {
   std::size_t limit = 20;
 };
 
+/// A store that is not there is not made: whoever asks for a report meant another folder.
+Result<std::unique_ptr<Store>> open_store(const Context& context) {
+  const auto file = context.home / "runs.db";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored))
+    return fail(ErrorCode::not_found,
+                fmt::format("no runs are kept in '{}': name their folder with --home or "
+                            "FIREDRILL_HOME, or run an experiment first",
+                            context.home.string()));
+  return Store::open(file);
+}
+
 void report(const Options& options, Context& context) {
-  const auto store = Store::open(context.home / "runs.db");
+  const auto store = open_store(context);
   if (!store) return report_error(context, store.error());
   const auto row = (*store)->find_run(options.run);
   if (!row) return report_error(context, row.error());
@@ -46,7 +58,7 @@ void report(const Options& options, Context& context) {
 }
 
 void runs(const Options& options, Context& context) {
-  const auto store = Store::open(context.home / "runs.db");
+  const auto store = open_store(context);
   if (!store) return report_error(context, store.error());
   const auto rows = (*store)->runs(options.limit);
   if (!rows) return report_error(context, rows.error());

@@ -117,14 +117,13 @@ void run_experiment(const Options& options, Context& context) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     fmt::print(stderr, "{:7.1f}s  {}\n", elapsed.count(), line);
   };
-  auto runner = Runner::open(
-      {.address = context.address,
-       .port = context.port,
-       .home = context.home,
-       .program = context.program,
-       .agent_wait =
-           std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.agent_wait))},
-      {.event = [&](const Event& event) { tell(progress_line(event)); }, .progress = tell});
+  RunnerConfig config = own_config(context);
+  config.agent_wait =
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.agent_wait));
+  auto runner = open_runner(context, config,
+                            {.event = [&](const Event& event) { tell(progress_line(event)); },
+                             .progress = tell,
+                             .notice = tell});
   if (!runner) return report_error(context, with_busy_hint(runner.error(), context));
   const HaltOnSignal halt_on_signal(**runner);
   const char* user = std::getenv("USER");

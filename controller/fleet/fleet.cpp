@@ -9,6 +9,7 @@
 
 #include "controller/fleet/registry.hpp"
 #include "controller/fleet/server.hpp"
+#include "controller/fleet/tls.hpp"
 
 namespace firedrill {
 namespace {
@@ -22,10 +23,22 @@ FleetHandlers complete(FleetHandlers handlers) {
   if (!handlers.refused) handlers.refused = [](const std::string&, const std::string&) {};
   if (!handlers.http)
     handlers.http = [](const HttpRequest&) {
-      return HttpResponse{404, "application/json", R"({"error":"nothing is served here"})"};
+      return HttpResponse{404, "application/json",
+                          R"({"error":{"what":"nothing is served here","pointer":""}})"};
+    };
+  if (!handlers.join)
+    handlers.join = [](const HttpRequest&) {
+      return HttpResponse{404, "application/json",
+                          R"({"error":{"what":"no host can join here","pointer":""}})"};
+    };
+  if (!handlers.renew)
+    handlers.renew = [](const RenewalRequest&) -> Result<Json> {
+      return fail(ErrorCode::unsupported, "this controller signs nothing");
     };
   return handlers;
 }
+
+constexpr std::size_t kMostPaperwork = 256;  // a signature takes a millisecond, and an fsync
 
 }  // namespace
 
@@ -44,6 +57,9 @@ class Fleet::Impl {
     hooks.closed = [this](Wire& wire, const std::string& why) { registry_.closed(wire, why); };
     hooks.http = handlers_.http;
     hooks.refused = handlers_.refused;
+    hooks.join = handlers_.join;
+    hooks.clerk = &clerk_;
+    registry_.set_authority(authority_digest(config_));
     auto server = Server::listen(io_, config_, std::move(hooks));
     if (!server) return std::unexpected(server.error());
     server_ = std::move(*server);
@@ -68,6 +84,23 @@ class Fleet::Impl {
     done(fail(ErrorCode::unavailable, "the controller is stopping"));
   }
 
+  void set_revoked(std::set<std::string> serials) {
+    // Of no interest when the controller is stopping: then everybody is thrown out.
+    (void)on_io_thread([this, serials = std::move(serials)]() mutable {
+      registry_.throw_out(serials);
+      server_->set_revoked(std::move(serials));
+      return Result<void>{};
+    });
+  }
+
+  Result<void> reload() {
+    return on_io_thread([this]() -> Result<void> {
+      if (auto loaded = server_->reload(); !loaded) return loaded;
+      registry_.set_authority(authority_digest(config_));
+      return {};
+    });
+  }
+
   void stop() {
     {
       const std::scoped_lock lock{mutex_};
@@ -75,6 +108,7 @@ class Fleet::Impl {
       stopped_ = true;
     }
     if (!thread_.joinable()) return;  // never started
+    clerk_.stop();
     boost::asio::post(io_, [this] {
       registry_.stop();
       server_.reset();
@@ -83,16 +117,31 @@ class Fleet::Impl {
     thread_.join();
   }
 
-  [[nodiscard]] bool on_io_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  [[nodiscard]] bool is_io_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
   [[nodiscard]] const Registry& registry() const { return registry_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
+  /// Runs `work` on the I/O thread and waits for what came of it.
+  template <class Work>
+  Result<void> on_io_thread(Work work) {
+    std::promise<Result<void>> promise;
+    auto done = promise.get_future();
+    {
+      const std::scoped_lock lock{mutex_};
+      if (stopped_) return fail(ErrorCode::unavailable, "the controller is stopping");
+      boost::asio::post(
+          io_, [&promise, work = std::move(work)]() mutable { promise.set_value(work()); });
+    }
+    return done.get();
+  }
+
   const FleetConfig config_;
   const FleetHandlers handlers_;
   // Declared before whatever uses it, and destroyed after: its destructor ends the coroutines.
   boost::asio::io_context io_{1};
-  Registry registry_{io_, config_, handlers_};
+  Worker clerk_{kMostPaperwork};
+  Registry registry_{io_, config_, handlers_, clerk_};
   std::unique_ptr<Server> server_;
   std::uint16_t port_ = 0;
   std::mutex mutex_;
@@ -122,7 +171,7 @@ void Fleet::call(std::string host, std::string_view method, Json params, Duratio
 
 Result<Json> Fleet::call_and_wait(std::string host, std::string_view method, Json params,
                                   Duration timeout) {
-  if (impl_->on_io_thread())
+  if (impl_->is_io_thread())
     return fail(ErrorCode::internal, "call_and_wait() on the I/O thread would wait for itself");
   std::promise<Result<Json>> promise;
   auto answer = promise.get_future();
@@ -132,6 +181,10 @@ Result<Json> Fleet::call_and_wait(std::string host, std::string_view method, Jso
 }
 
 std::uint16_t Fleet::port() const { return impl_->port(); }
+
+void Fleet::set_revoked(std::set<std::string> serials) { impl_->set_revoked(std::move(serials)); }
+
+Result<void> Fleet::reload_certificates() { return impl_->reload(); }
 
 void Fleet::stop() { impl_->stop(); }
 

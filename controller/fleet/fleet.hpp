@@ -2,8 +2,8 @@
 // plain HTTP. It takes certificates and handlers and owns one I/O thread. It decides nothing about
 // runs, stores nothing and never logs.
 //
-// Every public function may be called from any thread; stop(), the destructor and call_and_wait()
-// not from a handler.
+// Every public function may be called from any thread; stop(), the destructor, call_and_wait(),
+// set_revoked() and reload_certificates() not from a handler.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,13 @@ struct FleetConfig {
   std::string address = "0.0.0.0";  ///< numeric, IPv4 or IPv6
   std::uint16_t port = 0;           ///< 0: any free one, see Fleet::port()
   std::filesystem::path certificate, key, ca;
-  std::string webhook_token;  ///< empty: no request carries a right token
+  std::string webhook_token;      ///< empty: no request carries a right token
+  std::set<std::string> revoked;  ///< serial numbers (lower-case hex) of certificates refused
   std::size_t max_connections = 20'000;
+  /// Connections that have shown no certificate. One more, and the oldest goes, if it has had
+  /// `stranger_grace`; until then newcomers wait in the kernel's queue.
+  std::size_t max_strangers = 512;
+  Duration stranger_grace{1'000'000};
   Duration hello_timeout{5'000'000};
   Duration request_timeout{10'000'000};  ///< TLS handshake; one HTTP request, from its first byte
   Duration http_idle_timeout{15'000'000};
@@ -58,8 +64,15 @@ struct HttpResponse {
   std::string body;
 };
 
-/// All on the I/O thread; none may block. Those that are not set are not called; without `http`
-/// every plain request is answered with 404.
+/// An agent that asks for a certificate in place of the one it shows.
+struct RenewalRequest {
+  std::string host, serial;  ///< of the certificate that the link was made with
+  Json params = Json::object();
+};
+
+/// All on the I/O thread and none may block, but for `join` and `renew`, which run on a thread of
+/// their own. Those that are not set are not called; without `http` every plain request is answered
+/// with 404.
 struct FleetHandlers {
   /// The first clock exchanges are done by now: `clock` is an estimate.
   std::function<void(const AgentInfo&)> connected;
@@ -69,6 +82,10 @@ struct FleetHandlers {
   /// whose answer was lost with a controller's death is delivered again to the next one.
   std::function<void(const std::string& host, const rpc::AgentEvent&, const ClockEstimate&)> event;
   std::function<HttpResponse(const HttpRequest&)> http;
+  /// POST join::kPath, from a host that has no certificate yet.
+  std::function<HttpResponse(const HttpRequest&)> join;
+  /// An agent's request join::kCertificateMethod.
+  std::function<Result<Json>(const RenewalRequest&)> renew;
   /// A peer that was turned away (TLS, certificate, role, protocol): for the operator's log.
   std::function<void(const std::string& remote_address, const std::string& reason)> refused;
 };
@@ -102,6 +119,13 @@ class Fleet {
                                            Duration timeout);
 
   [[nodiscard]] std::uint16_t port() const;
+
+  /// From now on certificates with these serial numbers are refused in the handshake; whoever is
+  /// connected with one is thrown out.
+  void set_revoked(std::set<std::string> serials);
+  /// Reads certificate, key and authorities anew, for connections that begin from now on.
+  /// @errors as start(); what was in use stays in use
+  [[nodiscard]] Result<void> reload_certificates();
 
   /// Drops every connection and ends the thread; pending calls are answered `unavailable`. No
   /// handler runs afterwards; `lost` is not called for agents that were connected. Idempotent.

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include <boost/asio/post.hpp>
 #include <malloc.h>
+
+#include "firedrill/join.hpp"
 
 namespace firedrill {
 namespace {
@@ -30,8 +33,8 @@ std::optional<std::int64_t> integer_member(const Json& json, std::string_view ke
 }  // namespace
 
 Registry::Registry(boost::asio::io_context& io, const FleetConfig& config,
-                   const FleetHandlers& handlers)
-    : io_(io), config_(config), handlers_(handlers), deadline_timer_(io) {}
+                   const FleetHandlers& handlers, Worker& clerk)
+    : io_(io), config_(config), handlers_(handlers), clerk_(clerk), deadline_timer_(io) {}
 
 void Registry::opened(const std::shared_ptr<Wire>& wire) {
   const auto session = std::make_shared<Session>(io_, wire);
@@ -109,6 +112,7 @@ void Registry::on_request(const SessionPtr& session, const rpc::Request& request
   if (session->stage != Stage::ready)
     return refuse(session, "'" + request.method + "' before hello was answered");
   Result<Json> result = Json::object();
+  if (request.method == join::kCertificateMethod) return on_renewal(session, request);
   if (request.method == rpc::method::event) result = on_event(*session, request.params);
   else
     result = fail(ErrorCode::unsupported, "the controller has no method '" + request.method + "'");
@@ -129,6 +133,40 @@ void Registry::on_hello(const SessionPtr& session, const rpc::Request& request) 
   session->hello = std::move(*hello);
   session->timer.cancel();
   exchange_clocks(session);
+}
+
+/// The clerk signs; the answer comes back to this thread, if the agent is still there.
+void Registry::on_renewal(const SessionPtr& session, const rpc::Request& request) {
+  if (!request.id) return refuse(session, "a certificate is asked for without an id");
+  const rpc::Id id = *request.id;
+  const TlsPeer& peer = session->wire->peer();
+  RenewalRequest asked{peer.name, peer.serial, request.params};
+  auto job = [this, session, id, asked = std::move(asked)] {
+    Result<Json> result = handlers_.renew(asked);
+    boost::asio::post(io_, [this, session, id, result = std::move(result)]() mutable {
+      if (sessions_.contains(session->wire.get()))
+        session->wire->send(rpc::encode(rpc::Response{id, std::move(result)}));
+    });
+  };
+  if (!clerk_.post(std::move(job)))
+    session->wire->send(rpc::encode(rpc::Response{
+        id, fail(ErrorCode::unavailable, "too many certificates are asked for; try later")}));
+}
+
+void Registry::set_authority(std::string digest) {
+  if (std::exchange(authority_, std::move(digest)) == authority_) return;
+  const rpc::Request news{
+      {}, std::string{join::kAuthorityMethod}, {{std::string{join::kAuthorityKey}, authority_}}};
+  const std::string text = rpc::encode(news);
+  for (const auto& [wire, session] : sessions_)
+    if (session->stage == Stage::ready) session->wire->send(text);
+}
+
+void Registry::throw_out(const std::set<std::string>& serials) {
+  std::vector<SessionPtr> leaving;
+  for (const auto& [wire, session] : sessions_)
+    if (serials.contains(wire->peer().serial)) leaving.push_back(session);
+  for (const SessionPtr& session : leaving) refuse(session, "its certificate was revoked");
 }
 
 Result<Json> Registry::on_event(Session& session, const Json& params) {
@@ -202,8 +240,9 @@ void Registry::on_ready(const SessionPtr& session) {
   }
   // Told first: an event that the agent sends upon the answer must find the agent connected.
   handlers_.connected(info);
-  const Json answer = {{"heartbeat_us", config_.clock_interval.count()}};
-  session->wire->send(rpc::encode(rpc::Response{*session->hello_id, answer}));
+  Json answer = {{"heartbeat_us", config_.clock_interval.count()}};
+  if (!authority_.empty()) answer[std::string{join::kAuthorityKey}] = authority_;
+  session->wire->send(rpc::encode(rpc::Response{*session->hello_id, std::move(answer)}));
 }
 
 void Registry::call(const std::string& host, std::string_view method, Json params, Duration timeout,

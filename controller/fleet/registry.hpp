@@ -22,7 +22,9 @@ namespace firedrill {
 
 class Registry {
  public:
-  Registry(boost::asio::io_context& io, const FleetConfig& config, const FleetHandlers& handlers);
+  /// `clerk` runs what may wait for the disk.
+  Registry(boost::asio::io_context& io, const FleetConfig& config, const FleetHandlers& handlers,
+           Worker& clerk);
 
   void opened(const std::shared_ptr<Wire>& wire);
   void message(Wire& wire, std::string_view text);
@@ -30,6 +32,11 @@ class Registry {
 
   void call(const std::string& host, std::string_view method, Json params, Duration timeout,
             Fleet::Done done);
+  /// Throws out whoever is connected by one of these certificates.
+  void throw_out(const std::set<std::string>& serials);
+  /// What agents are told of the authority: those that are here when it changes, others in the
+  /// answer to hello. See join::kAuthorityKey.
+  void set_authority(std::string digest);
   /// Answers every pending call `unavailable`. Nothing else may be called afterwards.
   void stop();
 
@@ -73,6 +80,7 @@ class Registry {
   void on_request(const SessionPtr& session, const rpc::Request& request);
   void on_hello(const SessionPtr& session, const rpc::Request& request);
   [[nodiscard]] Result<Json> on_event(Session& session, const Json& params);
+  void on_renewal(const SessionPtr& session, const rpc::Request& request);
   void exchange_clocks(const SessionPtr& session);
   void on_clock(const SessionPtr& session, std::int64_t sent_us, Steady sent,
                 const Result<Json>& answer);
@@ -85,6 +93,8 @@ class Registry {
   boost::asio::io_context& io_;
   const FleetConfig& config_;
   const FleetHandlers& handlers_;
+  Worker& clerk_;
+  std::string authority_;
   std::map<const Wire*, SessionPtr> sessions_;
   std::size_t most_sessions_ = 0;
   std::unordered_map<std::int64_t, Pending> pending_;

@@ -6,16 +6,18 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
+#include "controller/fleet/listener.hpp"
+#include "controller/fleet/strangers.hpp"
 #include "controller/fleet/tls.hpp"
 #include "controller/fleet/wire.hpp"
+#include "firedrill/join.hpp"
 
 namespace firedrill {
 
@@ -28,28 +30,37 @@ using boost::system::error_code;
 struct Server::Core {
   Core(asio::io_context& io, const FleetConfig& config_in, ServerHooks hooks_in,
        asio::ssl::context tls_in)
-      : config(config_in), hooks(std::move(hooks_in)), tls(std::move(tls_in)), acceptor(io) {}
+      : config(config_in),
+        hooks(std::move(hooks_in)),
+        tls(std::move(tls_in)),
+        acceptor(io),
+        revoked(config_in.revoked),
+        strangers(config_in.max_strangers, config_in.stranger_grace) {}
 
   const FleetConfig& config;
   ServerHooks hooks;
   asio::ssl::context tls;
   tcp::acceptor acceptor;
   std::uint16_t port = 0;
+  std::set<std::string> revoked;
   std::set<StreamPtr> connections;  ///< so that they can be counted, and ended by stopping
+  Strangers<StreamPtr> strangers;
 };
 
 namespace {
 
 using CorePtr = std::shared_ptr<Server::Core>;
+using RequestParser = http::request_parser<http::string_body>;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kMaxHeaderBytes = 64 * 1024;
 constexpr std::uint64_t kMaxBodyBytes = 1024 * 1024;
+constexpr std::uint64_t kMaxStrangersBodyBytes = join::kMaxRequestBytes;
 constexpr std::size_t kBufferBytes = 2 * kMaxHeaderBytes;  // a header, and what came with it
 constexpr std::chrono::seconds kWriteTimeout{30};          // a report of megabytes on a slow line
 constexpr std::chrono::seconds kLingerTimeout{1};
 constexpr std::chrono::milliseconds kAcceptPause{100};
-constexpr unsigned kUserTimeoutMillis = 5000;
+constexpr std::chrono::milliseconds kRoomPause{20};
 
 class Entered {
  public:
@@ -58,23 +69,23 @@ class Entered {
   }
   Entered(const Entered&) = delete;
   Entered& operator=(const Entered&) = delete;
-  ~Entered() { core_->connections.erase(stream_); }
+  ~Entered() {
+    core_->connections.erase(stream_);
+    core_->strangers.leave(stream_);
+  }
 
  private:
   CorePtr core_;
   StreamPtr stream_;
 };
 
-void set_options(tcp::socket& socket) {
-  error_code ignored;  // they only make things quicker
-  socket.set_option(tcp::no_delay(true), ignored);
-  // Data that a dead peer does not acknowledge breaks the link after this, not after 15 minutes.
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMillis,
-               sizeof(kUserTimeoutMillis));
+void end(const StreamPtr& stream) {
+  error_code ignored;  // it may have ended already
+  beast::get_lowest_layer(*stream).socket().shutdown(tcp::socket::shutdown_both, ignored);
 }
 
 HttpResponse plain_error(int status, std::string text) {
-  const Json body = {{"error", text}};
+  const Json body = {{"error", {{"what", text}, {"pointer", ""}}}};
   return {status, "application/json", body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
@@ -178,20 +189,86 @@ asio::awaitable<bool> wait_for_request(const CorePtr& core, TlsStream& stream,
   co_return !error;
 }
 
+/// Why a request could not be read; no answer: nobody is left to be told.
+struct Unread {
+  std::optional<HttpResponse> answer;
+};
+
+/// Reads one request. Nothing: it is whole.
+asio::awaitable<std::optional<Unread>> read_request(const CorePtr& core, TlsStream& stream,
+                                                    beast::flat_buffer& buffer,
+                                                    RequestParser& parser, bool known) {
+  parser.header_limit(kMaxHeaderBytes);
+  parser.body_limit(kMaxBodyBytes);
+  beast::get_lowest_layer(stream).expires_after(core->config.request_timeout);
+  const auto [bad_header, header_size] =
+      co_await http::async_read_header(stream, buffer, parser, kTuple);
+  if (bad_header) co_return Unread{answer_to(bad_header)};
+  if (!known && !token_ok(core->config, parser.get())) {
+    // What anybody may send must not take much memory. A length that is not told could be any.
+    if (parser.chunked())
+      co_return Unread{plain_error(411, "a request of this kind tells its length")};
+    if (parser.content_length().value_or(0) > kMaxStrangersBodyBytes)
+      co_return Unread{
+          plain_error(413, "without a certificate a request's body has at most 16 KiB")};
+  }
+  const auto [error, size] = co_await http::async_read(stream, buffer, parser, kTuple);
+  if (error) co_return Unread{answer_to(error)};
+  co_return std::nullopt;
+}
+
+/// What a request waits for while the clerk works.
+struct Slot {
+  explicit Slot(const asio::any_io_executor& executor)
+      : ready(executor, asio::steady_timer::time_point::max()) {}
+  asio::steady_timer ready;
+  std::optional<HttpResponse> answer;
+};
+
+asio::awaitable<HttpResponse> ask_clerk(const CorePtr& core, HttpRequest request) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto slot = std::make_shared<Slot>(executor);
+  auto job = [core, slot, executor, request = std::move(request)] {
+    HttpResponse answer = core->hooks.join(request);
+    asio::post(executor, [slot, answer = std::move(answer)]() mutable {
+      slot->answer = std::move(answer);
+      slot->ready.cancel();
+    });
+  };
+  if (!core->hooks.clerk->post(std::move(job)))
+    co_return plain_error(503, "too many hosts join at this moment; try again");
+  while (!slot->answer) {
+    [[maybe_unused]] const auto [cancelled] = co_await slot->ready.async_wait(kTuple);
+  }
+  co_return std::move(*slot->answer);
+}
+
+asio::awaitable<HttpResponse> answer_request(const CorePtr& core, HttpStringRequest& request,
+                                             const TlsPeer& peer, const std::string& remote) {
+  const std::string_view target{request.target().data(), request.target().size()};
+  if (target == rpc::kAgentPath)
+    co_return plain_error(426, "this is where agents connect, by WebSocket");
+  HttpRequest plain = to_request(core->config, request, peer, remote);
+  if (target != join::kPath) co_return core->hooks.http(plain);
+  if (request.method() != http::verb::post) co_return plain_error(405, "use POST");
+  co_return co_await ask_clerk(core, std::move(plain));
+}
+
 asio::awaitable<void> serve_requests(CorePtr core, StreamPtr shared, TlsPeer peer,
                                      std::string remote) {
   TlsStream& stream = *shared;
   beast::flat_buffer buffer{kBufferBytes};
   for (;;) {
     if (!co_await wait_for_request(core, stream, buffer)) co_return;
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(kMaxHeaderBytes);
-    parser.body_limit(kMaxBodyBytes);
-    beast::get_lowest_layer(stream).expires_after(core->config.request_timeout);
-    const auto [error, size] = co_await http::async_read(stream, buffer, parser, kTuple);
-    if (error) {
-      auto refusal = answer_to(error);
-      if (refusal && co_await respond(stream, std::move(*refusal), false, false))
+    RequestParser parser;
+    auto unread = co_await read_request(core, stream, buffer, parser, !peer.serial.empty());
+    // Revoked since the handshake: what it asks is not even looked at.
+    if (core->revoked.contains(peer.serial))
+      unread = Unread{plain_error(403, "the certificate of '" + peer.name + "' is revoked")};
+    if (unread) {
+      if (!unread->answer) co_return;
+      core->hooks.refused(remote, unread->answer->body);
+      if (co_await respond(stream, std::move(*unread->answer), false, false))
         co_await linger(stream);
       co_return;
     }
@@ -200,18 +277,14 @@ asio::awaitable<void> serve_requests(CorePtr core, StreamPtr shared, TlsPeer pee
     if (beast::websocket::is_upgrade(request)) {
       auto refusal = refuse_upgrade(request, peer, buffer.size());
       if (!refusal) {
-        co_await serve_agent(shared, std::move(request), core->config, core->hooks,
-                             std::move(peer.name), std::move(remote));
+        co_await serve_agent(shared, std::move(request), core->config, core->hooks, std::move(peer),
+                             std::move(remote));
         co_return;
       }
       core->hooks.refused(remote, refusal->body);
       answer = std::move(*refusal);
-    } else if (std::string_view{request.target().data(), request.target().size()} ==
-               rpc::kAgentPath) {
-      answer = plain_error(426, "this is where agents connect, by WebSocket");
     } else {
-      const HttpRequest plain = to_request(core->config, request, peer, remote);
-      answer = core->hooks.http(plain);
+      answer = co_await answer_request(core, request, peer, remote);
     }
     const bool head = request.method() == http::verb::head;
     const bool keep_alive = request.keep_alive();
@@ -221,29 +294,51 @@ asio::awaitable<void> serve_requests(CorePtr core, StreamPtr shared, TlsPeer pee
   co_await say_goodbye(stream);
 }
 
+void make_room(const CorePtr& core, const StreamPtr& newcomer, const std::string& remote) {
+  const auto leaves = core->strangers.enter(newcomer, std::chrono::steady_clock::now());
+  if (!leaves) return;
+  core->hooks.refused(remote, "more than " + std::to_string(core->config.max_strangers) +
+                                  " connections without a certificate: the oldest was closed");
+  end(*leaves);
+}
+
 asio::awaitable<void> serve(CorePtr core, tcp::socket socket) {
   set_options(socket);
   error_code gone;
-  const auto end = socket.remote_endpoint(gone);
+  const auto peer_end = socket.remote_endpoint(gone);
   if (gone) co_return;
-  std::string remote = end.address().to_string();
+  std::string remote = peer_end.address().to_string();
   const auto stream = std::make_shared<TlsStream>(beast::tcp_stream{std::move(socket)}, core->tls);
   const Entered entered{core, stream};
+  make_room(core, stream, remote);
+  const auto why = std::make_shared<std::string>();
+  error_code ignored;  // OpenSSL takes any function
+  stream->set_verify_callback(
+      [weak = std::weak_ptr{core}, why](bool verified, asio::ssl::verify_context& context) {
+        const CorePtr alive = weak.lock();
+        return alive && accept_certificate(verified, context.native_handle(), alive->revoked, *why);
+      },
+      ignored);
   beast::get_lowest_layer(*stream).expires_after(core->config.request_timeout);
   const auto [error] = co_await stream->async_handshake(TlsStream::server, kTuple);
   if (error) {
     // A bare connect and close is how load balancers look whether a port is open.
     if (error != asio::error::eof && error != asio::error::connection_reset)
-      core->hooks.refused(remote, "TLS: " + error.message());
+      core->hooks.refused(remote, "TLS: " + error.message() + (why->empty() ? "" : ": " + *why));
     co_return;
   }
   TlsPeer peer = peer_of(stream->native_handle());
+  if (!peer.serial.empty()) core->strangers.leave(stream);
   co_await serve_requests(core, stream, std::move(peer), std::move(remote));
 }
 
 asio::awaitable<void> accept_connections(CorePtr core) {
   asio::steady_timer pause{core->acceptor.get_executor()};
   for (;;) {
+    while (!core->strangers.has_room(std::chrono::steady_clock::now())) {
+      pause.expires_after(kRoomPause);
+      [[maybe_unused]] const auto [cut_short] = co_await pause.async_wait(kTuple);
+    }
     auto [error, socket] = co_await core->acceptor.async_accept(kTuple);
     if (!core->acceptor.is_open()) co_return;
     if (error) {  // out of descriptors or of memory: others must end first
@@ -260,27 +355,6 @@ asio::awaitable<void> accept_connections(CorePtr core) {
   }
 }
 
-Result<void> open(tcp::acceptor& acceptor, const FleetConfig& config) {
-  error_code error;
-  const auto address = asio::ip::make_address(config.address, error);
-  if (error)
-    return fail(ErrorCode::invalid_input,
-                "'" + config.address + "' is not a numeric address to listen on");
-  const tcp::endpoint end{address, config.port};
-  const std::string where = config.address + " port " + std::to_string(config.port);
-  acceptor.open(end.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(end, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error == asio::error::address_in_use)
-    return fail(ErrorCode::conflict, error.value(),
-                where +
-                    " is in use by another program (perhaps another firedrill); stop it or "
-                    "choose another port");
-  if (error) return fail_errno(error.value(), "listening on " + where);
-  return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::listen(asio::io_context& io, const FleetConfig& config,
@@ -288,7 +362,8 @@ Result<std::unique_ptr<Server>> Server::listen(asio::io_context& io, const Fleet
   auto tls = make_server_context(config);
   if (!tls) return std::unexpected(tls.error());
   auto core = std::make_shared<Core>(io, config, std::move(hooks), std::move(*tls));
-  if (auto opened = open(core->acceptor, config); !opened) return std::unexpected(opened.error());
+  if (auto opened = open_listener(core->acceptor, config); !opened)
+    return std::unexpected(opened.error());
   error_code error;
   core->port = core->acceptor.local_endpoint(error).port();
   if (error) return fail_errno(error.value(), "reading the port that was bound");
@@ -301,8 +376,16 @@ Server::Server(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 Server::~Server() {
   error_code ignored;
   core_->acceptor.close(ignored);
-  for (const StreamPtr& stream : core_->connections)
-    beast::get_lowest_layer(*stream).socket().shutdown(tcp::socket::shutdown_both, ignored);
+  for (const StreamPtr& stream : core_->connections) end(stream);
+}
+
+void Server::set_revoked(std::set<std::string> serials) { core_->revoked = std::move(serials); }
+
+Result<void> Server::reload() {
+  auto tls = make_server_context(core_->config);
+  if (!tls) return std::unexpected(tls.error());
+  core_->tls = std::move(*tls);  // a connection holds on to the one it began with
+  return {};
 }
 
 std::uint16_t Server::port() const { return core_->port; }

@@ -4,14 +4,22 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include <boost/asio/io_context.hpp>
 
 #include "controller/fleet/fleet.hpp"
+#include "firedrill/worker.hpp"
 
 namespace firedrill {
+
+/// Who is on the other side: CN, OU and serial number of the verified client certificate; empty
+/// without one.
+struct TlsPeer {
+  std::string name, role, serial;
+};
 
 /// One agent's WebSocket.
 class Wire {
@@ -21,7 +29,8 @@ class Wire {
   virtual void send(std::string text) = 0;
   /// Begins to close; what is queued may be lost. Messages that still arrive are not delivered.
   virtual void close(std::string reason) = 0;
-  [[nodiscard]] virtual const std::string& host() const = 0;  ///< CN of the agent's certificate
+  [[nodiscard]] virtual const TlsPeer& peer() const = 0;
+  [[nodiscard]] const std::string& host() const { return peer().name; }
   [[nodiscard]] virtual const std::string& remote_address() const = 0;
 };
 
@@ -31,6 +40,9 @@ struct ServerHooks {
   /// Once for each opened; with close()'s own reason when we closed it.
   std::function<void(Wire&, const std::string& reason)> closed;
   std::function<HttpResponse(const HttpRequest&)> http;
+  /// On `clerk`, the thread that may wait for the disk.
+  std::function<HttpResponse(const HttpRequest&)> join;
+  Worker* clerk = nullptr;
   std::function<void(const std::string& remote_address, const std::string& reason)> refused;
 };
 
@@ -41,6 +53,9 @@ class Server {
   [[nodiscard]] static Result<std::unique_ptr<Server>> listen(boost::asio::io_context& io,
                                                               const FleetConfig& config,
                                                               ServerHooks hooks);
+  /// Both on the I/O thread.
+  void set_revoked(std::set<std::string> serials);
+  [[nodiscard]] Result<void> reload();
   ~Server();  ///< Stops listening and ends every connection. On the I/O thread.
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -1,10 +1,17 @@
 #include "controller/fleet/tls.hpp"
 
+#include <array>
 #include <memory>
+#include <span>
+#include <vector>
 
+#include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+
+#include "firedrill/files.hpp"
 
 namespace firedrill {
 namespace {
@@ -21,6 +28,25 @@ std::string subject_entry(X509* certificate, int nid) {
   const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last));
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
           static_cast<std::size_t>(ASN1_STRING_length(value))};
+}
+
+std::string hex(std::span<const unsigned char> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char byte : bytes) {
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+std::string serial_of(const X509* certificate) {
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> number{
+      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr), &BN_free};
+  if (!number) return {};
+  std::vector<unsigned char> bytes(static_cast<std::size_t>(BN_num_bytes(number.get())));
+  BN_bn2bin(number.get(), bytes.data());
+  return hex(bytes);
 }
 
 Result<void> checked(const boost::system::error_code& error, std::string_view what,
@@ -63,7 +89,32 @@ TlsPeer peer_of(SSL* ssl) {
   // verify mode can make an unverified name count.
   if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK) return {};
   return {subject_entry(certificate.get(), NID_commonName),
-          subject_entry(certificate.get(), NID_organizationalUnitName)};
+          subject_entry(certificate.get(), NID_organizationalUnitName),
+          serial_of(certificate.get())};
+}
+
+bool accept_certificate(bool verified, X509_STORE_CTX* context,
+                        const std::set<std::string>& revoked, std::string& why) {
+  X509* certificate = X509_STORE_CTX_get_current_cert(context);
+  const bool own = X509_STORE_CTX_get_error_depth(context) == 0;
+  if (verified && (!own || certificate == nullptr || !revoked.contains(serial_of(certificate))))
+    return true;
+  if (verified) X509_STORE_CTX_set_error(context, X509_V_ERR_CERT_REVOKED);
+  why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
+  if (certificate != nullptr)
+    why += " ('" + subject_entry(certificate, NID_commonName) + "', serial number " +
+           serial_of(certificate) + ")";
+  return false;
+}
+
+std::string authority_digest(const FleetConfig& config) {
+  const auto text = read_file(config.ca);
+  if (!text) return {};
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(text->data(), text->size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+    return {};
+  return hex(std::span{digest}.first(size));
 }
 
 bool same_secret(std::string_view one, std::string_view other) {

@@ -27,10 +27,10 @@ constexpr std::chrono::seconds kCloseTimeout{1};  // a peer that is thrown out n
 
 class AgentWire final : public Wire, public std::enable_shared_from_this<AgentWire> {
  public:
-  AgentWire(StreamPtr stream, std::string host, std::string remote_address)
+  AgentWire(StreamPtr stream, TlsPeer peer, std::string remote_address)
       : stream_(std::move(stream)),
         socket_(*stream_),
-        host_(std::move(host)),
+        peer_(std::move(peer)),
         remote_address_(std::move(remote_address)) {}
 
   void prepare(Duration idle_timeout) {
@@ -65,7 +65,7 @@ class AgentWire final : public Wire, public std::enable_shared_from_this<AgentWi
     socket_.async_close(why, [self = shared_from_this()](error_code) {});
   }
 
-  [[nodiscard]] const std::string& host() const override { return host_; }
+  [[nodiscard]] const TlsPeer& peer() const override { return peer_; }
   [[nodiscard]] const std::string& remote_address() const override { return remote_address_; }
 
   WebSocket& socket() { return socket_; }
@@ -97,16 +97,17 @@ class AgentWire final : public Wire, public std::enable_shared_from_this<AgentWi
   std::size_t unsent_bytes_ = 0;
   bool closing_ = false;
   std::string reason_;
-  std::string host_, remote_address_;
+  TlsPeer peer_;
+  std::string remote_address_;
 };
 
 }  // namespace
 
 asio::awaitable<void> serve_agent(StreamPtr stream, HttpStringRequest request,
-                                  const FleetConfig& config, const ServerHooks& hooks,
-                                  std::string host, std::string remote_address) {
+                                  const FleetConfig& config, const ServerHooks& hooks, TlsPeer peer,
+                                  std::string remote_address) {
   const auto wire =
-      std::make_shared<AgentWire>(std::move(stream), std::move(host), std::move(remote_address));
+      std::make_shared<AgentWire>(std::move(stream), std::move(peer), std::move(remote_address));
   wire->prepare(config.agent_idle_timeout);
   const auto [accept_error] = co_await wire->socket().async_accept(request, kTuple);
   if (accept_error) {

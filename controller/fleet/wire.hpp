@@ -21,9 +21,9 @@ using StreamPtr = std::shared_ptr<TlsStream>;
 using HttpStringRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
 /// Upgrades `stream` in answer to `request`, then reads until the link ends. The hooks are called
-/// in this order: opened, any number of messages, closed. `host` is the verified CN.
+/// in this order: opened, any number of messages, closed.
 boost::asio::awaitable<void> serve_agent(StreamPtr stream, HttpStringRequest request,
                                          const FleetConfig& config, const ServerHooks& hooks,
-                                         std::string host, std::string remote_address);
+                                         TlsPeer peer, std::string remote_address);
 
 }  // namespace firedrill

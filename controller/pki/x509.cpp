@@ -165,6 +165,42 @@ Result<KeyPtr> key_from_pem(std::string_view pem) {
   return key;
 }
 
+Result<std::vector<CertificatePtr>> certificates_from_pem(std::string_view pem) {
+  const BioPtr bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
+  std::vector<CertificatePtr> all;
+  while (bio) {
+    CertificatePtr one{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)};
+    if (!one) break;
+    all.push_back(std::move(one));
+  }
+  if (all.empty()) return openssl_error("not a PEM certificate", ErrorCode::corrupt);
+  ERR_clear_error();  // the end of the text is reported like an error
+  return all;
+}
+
+bool belong_together(X509* certificate, EVP_PKEY* key) {
+  return EVP_PKEY_eq(X509_get0_pubkey(certificate), key) == 1;
+}
+
+Result<KeyPtr> key_of_request(std::string_view pem) {
+  const BioPtr bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
+  const std::unique_ptr<X509_REQ, decltype(&X509_REQ_free)> request{
+      bio ? PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr) : nullptr, &X509_REQ_free};
+  if (!request) return openssl_error("not a PEM certificate request", ErrorCode::invalid_input);
+  KeyPtr key{X509_REQ_get_pubkey(request.get())};
+  std::array<char, 32> group{};
+  const bool p256 = key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_EC &&
+                    EVP_PKEY_get_group_name(key.get(), group.data(), group.size(), nullptr) == 1 &&
+                    std::string_view{group.data()} == "prime256v1";
+  ERR_clear_error();
+  if (!p256)
+    return fail(ErrorCode::invalid_input, "the certificate request holds no ECDSA P-256 key");
+  if (X509_REQ_verify(request.get(), key.get()) != 1)
+    return openssl_error("the certificate request is not signed by its own key",
+                         ErrorCode::invalid_input);
+  return key;
+}
+
 std::string subject_entry(X509* certificate, int nid) {
   X509_NAME* name = X509_get_subject_name(certificate);
   int last = -1;
@@ -182,6 +218,33 @@ Result<std::string> fingerprint(X509* certificate) {
   unsigned int size = 0;
   if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1)
     return openssl_error("hashing a certificate");
+  return hex(std::span{digest}.first(size));
+}
+
+Result<std::string> serial_of(X509* certificate) {
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> number{
+      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr), &BN_free};
+  if (!number) return openssl_error("reading a serial number");
+  std::string bytes(static_cast<std::size_t>(BN_num_bytes(number.get())), '\0');
+  auto* data = reinterpret_cast<unsigned char*>(bytes.data());
+  BN_bn2bin(number.get(), data);
+  return hex({data, bytes.size()});
+}
+
+Result<std::string> pin_of(X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) return openssl_error("reading a public key");
+  auto digest = sha256_hex({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
+  OPENSSL_free(der);
+  return digest;
+}
+
+Result<std::string> sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+    return openssl_error("hashing");
   return hex(std::span{digest}.first(size));
 }
 

@@ -46,15 +46,28 @@ struct CertificateSpec {
 /// @errors corrupt  the text is not a certificate, or not a key
 [[nodiscard]] Result<CertificatePtr> certificate_from_pem(std::string_view pem);
 [[nodiscard]] Result<KeyPtr> key_from_pem(std::string_view pem);
+/// Every certificate of a bundle, at least one.
+[[nodiscard]] Result<std::vector<CertificatePtr>> certificates_from_pem(std::string_view pem);
+[[nodiscard]] bool belong_together(X509* certificate, EVP_PKEY* key);
+
+/// The key that a PKCS #10 request (PEM) asks to have signed. Nothing else of it is used.
+/// @errors invalid_input  not a request, not signed by its own key, or not an ECDSA P-256 key
+[[nodiscard]] Result<KeyPtr> key_of_request(std::string_view pem);
 
 /// The last CN (`nid` NID_commonName) or OU (NID_organizationalUnitName) of the subject, or empty.
 [[nodiscard]] std::string subject_entry(X509* certificate, int nid);
 /// SHA-256 of the DER form, lower-case hex. @errors internal
 [[nodiscard]] Result<std::string> fingerprint(X509* certificate);
+/// The serial number, lower-case hex of an even number of digits. @errors internal
+[[nodiscard]] Result<std::string> serial_of(X509* certificate);
+/// SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469, 2.4), lower-case hex. @errors internal
+[[nodiscard]] Result<std::string> pin_of(X509* certificate);
 /// @errors corrupt  the certificate's times cannot be read
 [[nodiscard]] Result<UtcTime> not_before(X509* certificate);
 [[nodiscard]] Result<UtcTime> not_after(X509* certificate);
 
+/// SHA-256, lower-case hex. @errors internal
+[[nodiscard]] Result<std::string> sha256_hex(std::string_view bytes);
 /// `count` random bytes as lower-case hex. @errors internal
 [[nodiscard]] Result<std::string> random_hex(std::size_t count);
 

@@ -124,6 +124,11 @@ HttpResponse handle_api(const HttpRequest& request, const SharedBoard& shared,
                         {"injections", board.injections}});
   }
   if (request.method != "POST") return refuse(404, "no such path");
+  if (path == "controller/yield") {
+    if (!actions.yield) return refuse(409, "this controller is busy with a command of its own");
+    actions.yield();
+    return answer(200, {{"yielded", true}});
+  }
   if (board.run.empty()) return refuse(409, "no run goes on");
   return post_word(request, path, board, actions);
 }

@@ -39,10 +39,11 @@ struct ApiActions {
   std::function<void(std::string_view kind, std::string who, Json data)> word;
   std::function<void(std::vector<AlertNotice> notices, UtcTime received)> notified;
   std::function<std::vector<AgentInfo>()> agents;
+  std::function<void()> yield = {};  ///< gives the port to another command; empty: it is needed
 };
 
 /// Routes, all below /api/v1: GET agents, GET run, POST halt, POST steps/ID/done, POST ack,
-/// POST notes (role operator); POST webhooks/alertmanager (bearer token).
+/// POST notes, POST controller/yield (role operator); POST webhooks/alertmanager (bearer token).
 /// 401 without the right, 404 unknown, 409 no run goes on, 400 with a JSON pointer for bad bodies.
 [[nodiscard]] HttpResponse handle_api(const HttpRequest& request, const SharedBoard& board,
                                       const ApiActions& actions);

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "controller/pki/pki.hpp"
+#include "controller/pki/revocation.hpp"
+#include "controller/runner/admission.hpp"
 #include "controller/runner/api.hpp"
 #include "controller/runner/limits.hpp"
 #include "controller/runner/live_parts.hpp"
@@ -27,9 +29,16 @@ struct Runner::State {
   SharedBoard board;
   LiveRun* live = nullptr;  ///< the runner's thread only
   std::optional<std::pair<std::string, std::string>> early_halt;
-  Json by = Json::object();      ///< who started what goes on, and so who stops it at this terminal
-  std::unique_ptr<Fleet> fleet;  ///< last: its thread must end before what its handlers use
+  Json by = Json::object();  ///< who started what goes on, and so who stops it at this terminal
+  Refusals refusals{observers.notice};
+  std::unique_ptr<Fleet> fleet;     ///< its thread must end before what its handlers use
+  std::unique_ptr<PkiWatch> watch;  ///< last: it uses the fleet
 
+  State(RunnerConfig config_in, Observers observers_in)
+      : config(std::move(config_in)), observers(std::move(observers_in)) {}
+  [[nodiscard]] ApiActions actions();
+  [[nodiscard]] FleetHandlers handlers();
+  [[nodiscard]] Result<void> start_fleet();
   void wait_for(Duration span) { loop.wait(std::max(span, Duration{1'000})); }
   void on_event(const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock);
   void close_left_over_runs();
@@ -125,83 +134,105 @@ Runner::Runner(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Runner::~Runner() {
   state_->loop.close();
+  state_->watch.reset();
   if (state_->fleet) state_->fleet->stop();
 }
 
-Result<std::unique_ptr<Runner>> Runner::open(RunnerConfig config, Observers observers) {
-  auto state = std::make_unique<State>();
-  State& s = *state;
-  s.config = std::move(config);
-  s.observers = std::move(observers);
-  const auto pki_dir = s.config.home / "pki";
-  auto token = pki::webhook_token(pki_dir);
+ApiActions Runner::State::actions() {
+  ApiActions out;
+  out.halt = [this](std::string who, std::string reason, Json by) {
+    loop.post([this, who = std::move(who), reason = std::move(reason), by = std::move(by)] {
+      if (live == nullptr) return;
+      live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}});
+      live->feed(machine::input::Halt{who, reason});
+    });
+  };
+  out.word = [this](std::string_view kind, std::string who, Json data) {
+    loop.post([this, kind, who = std::move(who), data = std::move(data)] {
+      if (live != nullptr) live->on_word(kind, who, data);
+    });
+  };
+  out.notified = [this](std::vector<AlertNotice> notices, UtcTime received) {
+    loop.post([this, notices = std::move(notices), received] {
+      if (live == nullptr) return;
+      for (const AlertNotice& notice : notices) live->on_webhook(notice, received);
+    });
+  };
+  out.agents = [this] { return fleet ? fleet->agents() : std::vector<AgentInfo>{}; };
+  out.yield = observers.yield;
+  return out;
+}
+
+FleetHandlers Runner::State::handlers() {
+  FleetHandlers out;
+  out.connected = [this](const AgentInfo& agent) {
+    loop.post([this, agent] {
+      if (live != nullptr) live->on_agent_connected(agent);
+    });
+  };
+  out.lost = [this](const std::string& host, const std::string& reason) {
+    loop.post([this, host, reason] {
+      if (live != nullptr) live->on_agent_lost(host, reason);
+    });
+  };
+  out.event = [this](const std::string& host, const rpc::AgentEvent& event,
+                     const ClockEstimate& clock) {
+    loop.post([this, host, event, clock] { on_event(host, event, clock); });
+  };
+  out.http = [this, actions = actions()](const HttpRequest& request) {
+    return handle_api(request, board, actions);
+  };
+  out.refused = [this](const std::string& remote, const std::string& reason) {
+    refusals.note(remote, reason, std::chrono::steady_clock::now());
+  };
+  out.join = [this, pki = config.home / "pki"](const HttpRequest& request) {
+    return answer_join(request, pki, refusals);
+  };
+  out.renew = [this, pki = config.home / "pki"](const RenewalRequest& request) {
+    return answer_renewal(request, pki, refusals);
+  };
+  return out;
+}
+
+Result<void> Runner::State::start_fleet() {
+  const auto dir = config.home / "pki";
+  auto token = pki::webhook_token(dir);
   if (!token) return with_context(token.error(), "no PKI yet: run 'firedrill pki init' once");
-  auto store = Store::open(s.config.home / "runs.db");
+  const auto identity = pki::ready_files(dir, pki::kRoleController);
+  if (!identity) return std::unexpected(identity.error());
+  auto revoked = pki::revoked_serials(dir);
+  if (!revoked) return std::unexpected(revoked.error());
+  FleetConfig wanted;
+  wanted.address = config.address;
+  wanted.port = config.port;
+  wanted.certificate = identity->certificate;
+  wanted.key = identity->key;
+  wanted.ca = identity->ca;
+  wanted.webhook_token = std::move(*token);
+  wanted.revoked = *revoked;
+  auto started = Fleet::start(std::move(wanted), handlers());
+  if (!started) return std::unexpected(started.error());
+  fleet = std::move(*started);
+  watch = std::make_unique<PkiWatch>(dir, std::move(*revoked), *fleet, refusals);
+  return {};
+}
+
+Result<std::unique_ptr<Runner>> Runner::open(RunnerConfig config, Observers observers) {
+  auto state = std::make_unique<State>(std::move(config), std::move(observers));
+  // Before the store: without certificates there is no home yet to keep one in.
+  if (auto there = pki::webhook_token(state->config.home / "pki"); !there)
+    return with_context(there.error(), "no PKI yet: run 'firedrill pki init' once");
+  auto store = Store::open(state->config.home / "runs.db");
   if (!store) return std::unexpected(store.error());
-  s.store = std::move(*store);
-  const auto identity = pki::files_of(pki_dir, pki::kRoleController);
-  const ApiActions actions{
-      .halt =
-          [&s](std::string who, std::string reason, Json by) {
-            s.loop.post([&s, who = std::move(who), reason = std::move(reason), by = std::move(by)] {
-              if (s.live == nullptr) return;
-              s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}});
-              s.live->feed(machine::input::Halt{who, reason});
-            });
-          },
-      .word =
-          [&s](std::string_view kind, std::string who, Json data) {
-            s.loop.post([&s, kind, who = std::move(who), data = std::move(data)] {
-              if (s.live != nullptr) s.live->on_word(kind, who, data);
-            });
-          },
-      .notified =
-          [&s](std::vector<AlertNotice> notices, UtcTime received) {
-            s.loop.post([&s, notices = std::move(notices), received] {
-              if (s.live == nullptr) return;
-              for (const AlertNotice& notice : notices) s.live->on_webhook(notice, received);
-            });
-          },
-      .agents = [&s] { return s.fleet ? s.fleet->agents() : std::vector<AgentInfo>{}; }};
-  FleetHandlers handlers{
-      .connected =
-          [&s](const AgentInfo& agent) {
-            s.loop.post([&s, agent] {
-              if (s.live != nullptr) s.live->on_agent_connected(agent);
-            });
-          },
-      .lost =
-          [&s](const std::string& host, const std::string& reason) {
-            s.loop.post([&s, host, reason] {
-              if (s.live != nullptr) s.live->on_agent_lost(host, reason);
-            });
-          },
-      .event =
-          [&s](const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock) {
-            s.loop.post([&s, host, event, clock] { s.on_event(host, event, clock); });
-          },
-      .http = [&s, actions](
-                  const HttpRequest& request) { return handle_api(request, s.board, actions); },
-      .refused = {}};
-  FleetConfig fleet_config{.address = s.config.address,
-                           .port = s.config.port,
-                           .certificate = identity.certificate,
-                           .key = identity.key,
-                           .ca = identity.ca,
-                           .webhook_token = *token};
-  auto fleet = Fleet::start(std::move(fleet_config), std::move(handlers));
-  if (!fleet) return std::unexpected(fleet.error());
-  s.fleet = std::move(*fleet);
-  s.close_left_over_runs();
+  state->store = std::move(*store);
+  if (auto started = state->start_fleet(); !started) return std::unexpected(started.error());
+  state->close_left_over_runs();
   return std::unique_ptr<Runner>(new Runner(std::move(state)));
 }
 
 Result<Plan> Runner::plan(const Experiment& experiment, const PlanOptions& options) {
   State& s = *state_;
-  std::set<std::string> expected;
-  if (const auto known = pki::describe(s.config.home / "pki"))
-    for (const pki::Certificate& one : *known)
-      if (one.role == pki::kRoleAgent) expected.insert(one.name);
+  const std::set<std::string> expected = pki::agent_names(s.config.home / "pki");
   auto plan = s.wait_for_plan(experiment, options, expected);
   if (!plan) return plan;
   if (auto held = hold_plan_to_limits(*plan, experiment, *s.fleet, s.config.home, expected); !held)
@@ -296,10 +327,7 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
 
 std::vector<AgentInfo> Runner::agents(Duration wait) {
   State& s = *state_;
-  std::size_t expected = 0;
-  if (const auto known = pki::describe(s.config.home / "pki"))
-    expected = static_cast<std::size_t>(
-        std::ranges::count(*known, pki::kRoleAgent, &pki::Certificate::role));
+  const std::size_t expected = pki::agent_names(s.config.home / "pki").size();
   const UtcTime begin = utc_now();
   while (utc_now() - begin < wait) {
     const auto agents = s.fleet->agents();
@@ -308,6 +336,10 @@ std::vector<AgentInfo> Runner::agents(Duration wait) {
   }
   return s.fleet->agents();
 }
+
+std::uint16_t Runner::port() const { return state_->fleet->port(); }
+
+void Runner::idle(Duration span) { state_->wait_for(span); }
 
 void Runner::halt(std::string who, std::string reason) {
   State& s = *state_;

@@ -26,6 +26,10 @@ struct RunnerConfig {
 struct Observers {
   std::function<void(const Event&)> event;         ///< each event, once it is stored
   std::function<void(std::string_view)> progress;  ///< what is being waited for
+  /// Hosts that join, certificates that are signed, peers that are turned away. Any thread.
+  std::function<void(std::string_view)> notice = {};
+  /// Another command of this machine asks for the port. Absent: it is not given. Any thread.
+  std::function<void()> yield = {};
 };
 
 struct RunRequest {
@@ -62,6 +66,9 @@ class Runner {
   [[nodiscard]] Result<FinishedRun> run(const RunRequest& request);
   /// Who is there after at most `wait`.
   [[nodiscard]] std::vector<AgentInfo> agents(Duration wait);
+  /// Does what is due for agents between runs, for at most `span`.
+  void idle(Duration span);
+  [[nodiscard]] std::uint16_t port() const;
   /// Stops the run that goes on, or the one about to begin. Safe from any thread.
   void halt(std::string who, std::string reason);
 

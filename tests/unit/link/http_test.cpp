@@ -108,11 +108,14 @@ TEST_F(HttpTest, TooMuchOrGarbageIsRefusedWithAReason) {
               StartsWith("HTTP/1.1 413"));
   EXPECT_THAT(answer("NOT HTTP AT ALL\r\n\r\n"), StartsWith("HTTP/1.1 400"));
   const std::string body(1 << 20, 'b');
-  const std::string most = exchange(
-      "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-      "Content-Length: 1048576\r\n\r\n" +
-      body);
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  const std::string most =
+      exchange(head + "Authorization: Bearer " + authority_.fleet_config().webhook_token +
+               "\r\nContent-Length: 1048576\r\n\r\n" + body);
   EXPECT_EQ(seen(most)["body"], body) << "exactly the limit is allowed";
+  EXPECT_THAT(answer(head + "Content-Length: 16385\r\n\r\n"), StartsWith("HTTP/1.1 413"))
+      << "from somebody who has shown nothing";
+  EXPECT_THAT(answer(head + "Transfer-Encoding: chunked\r\n\r\n"), StartsWith("HTTP/1.1 411"));
 }
 
 TEST_F(HttpTest, SlowAndIdleConnectionsAreClosed) {

@@ -1,6 +1,5 @@
 // The authority: what init and issue leave on disk, and what they refuse to touch.
 #include <fstream>
-#include <iterator>
 
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
@@ -12,11 +11,6 @@ namespace firedrill::link_test {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file{path};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
 
 unsigned mode_of(const std::filesystem::path& path) {
   struct stat status{};

@@ -57,12 +57,8 @@ pki::Identity Authority::operator_identity() const {
 }
 
 pki::Identity Authority::odd(const pki::CertificateSpec& spec) const {
-  const auto text = [](const std::filesystem::path& path) {
-    std::ifstream file{path};
-    return std::string{std::istreambuf_iterator<char>{file}, {}};
-  };
-  const auto ca = pki::certificate_from_pem(text(dir() / "ca.pem")).value();
-  const auto ca_key = pki::key_from_pem(text(dir() / "ca.key")).value();
+  const auto ca = pki::certificate_from_pem(text_of(dir() / "ca.pem")).value();
+  const auto ca_key = pki::key_from_pem(text_of(dir() / "ca.key")).value();
   const auto key = pki::make_key().value();
   const auto certificate = pki::sign(spec, key.get(), ca.get(), ca_key.get()).value();
   const pki::Identity files{dir() / "ca.pem", dir_.path() / "odd.pem", dir_.path() / "odd.key"};
@@ -160,6 +156,11 @@ void TestAgent::send(int n, const std::string& kind) const {
 std::string TestAgent::last_failure() const {
   const std::scoped_lock lock{mutex_};
   return last_failure_;
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file{path};
+  return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 std::string hello_message(const std::string& host) {

@@ -106,6 +106,8 @@ class TestAgent {
   std::atomic<int> connections_ = 0;
 };
 
+std::string text_of(const std::filesystem::path& path);
+
 std::string hello_message(const std::string& host);
 std::string http_get(const std::string& target, const std::string& headers = "");
 

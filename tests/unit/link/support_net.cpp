@@ -50,6 +50,14 @@ bool closes_on_the_mute(std::uint16_t port) {
   return ended;
 }
 
+MuteCrowd::MuteCrowd(std::uint16_t port, int size) {
+  for (int i = 0; i < size; ++i) sockets_.push_back(connect_to(port));
+}
+
+MuteCrowd::~MuteCrowd() {
+  for (const int socket : sockets_) ::close(socket);
+}
+
 RawClient::RawClient(std::uint16_t port, const std::filesystem::path& ca,
                      const pki::Identity* identity, bool tls12) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
@@ -75,7 +83,8 @@ RawClient::~RawClient() {
 
 void RawClient::send(std::string_view bytes) {
   // A server that has closed already is what some tests are about: errors show when reading.
-  if (!bytes.empty()) SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()));
+  if (!bytes.empty() && SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) <= 0)
+    failed_ = true;
 }
 
 std::string RawClient::read_until(std::string_view end) {

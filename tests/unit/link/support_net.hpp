@@ -29,6 +29,8 @@ class RawClient {
 
   [[nodiscard]] bool connected() const { return connected_; }
   void send(std::string_view bytes);
+  /// Something could not be sent: the server has ended the connection.
+  [[nodiscard]] bool failed() const { return failed_; }
   /// What arrives until `end` was seen, the peer closes, or ten seconds passed.
   std::string read_until(std::string_view end);
   /// Everything until the peer closes the connection; empty optional: it did not.
@@ -42,10 +44,23 @@ class RawClient {
   SSL_CTX* context_ = nullptr;
   SSL* ssl_ = nullptr;
   bool connected_ = false;
+  bool failed_ = false;
 };
 
 /// Connects, says nothing, not even TLS: does the server end it within twenty seconds?
 bool closes_on_the_mute(std::uint16_t port);
+
+/// Connections that say nothing, not even TLS.
+class MuteCrowd {
+ public:
+  MuteCrowd(std::uint16_t port, int size);
+  MuteCrowd(const MuteCrowd&) = delete;
+  MuteCrowd& operator=(const MuteCrowd&) = delete;
+  ~MuteCrowd();
+
+ private:
+  std::vector<int> sockets_;
+};
 
 /// Forwards TCP to a port of this host; cuts every connection, or swallows all bytes, when told to.
 class CuttingProxy {

@@ -52,6 +52,17 @@ TEST(Api, OnlyOperatorsMayHalt) {
             R"(halt alice real incident {"address":"192.0.2.7","certificate":"alice"})");
 }
 
+TEST(Api, ThePortIsGivenToOperatorsByThoseWhoCan) {
+  Heard heard;
+  EXPECT_EQ(heard.post("/api/v1/controller/yield", "{}").status, 409);
+  int yielded = 0;
+  heard.actions.yield = [&yielded] { ++yielded; };
+  EXPECT_EQ(heard.post("/api/v1/controller/yield", "{}", "agent").status, 401);
+  EXPECT_EQ(yielded, 0);
+  EXPECT_EQ(heard.post("/api/v1/controller/yield", "{}").status, 200);
+  EXPECT_EQ(yielded, 1);
+}
+
 TEST(Api, StepMustBeInTheRunbook) {
   Heard heard;
   EXPECT_EQ(heard.post("/api/v1/steps/raise-ring/done", "{}").status, 409) << "no run goes on";

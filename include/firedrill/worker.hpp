@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-namespace firedrill::agent {
+namespace firedrill {
 
 class Worker {
  public:
@@ -32,4 +32,4 @@ class Worker {
   std::thread thread_;  ///< last: it starts when all of the above is there
 };
 
-}  // namespace firedrill::agent
+}  // namespace firedrill

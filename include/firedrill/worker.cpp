@@ -1,8 +1,8 @@
-#include "agent/uplink/worker.hpp"
+#include "firedrill/worker.hpp"
 
 #include <utility>
 
-namespace firedrill::agent {
+namespace firedrill {
 
 bool Worker::post(std::function<void()> job) {
   {
@@ -36,4 +36,4 @@ void Worker::run() {
   }
 }
 
-}  // namespace firedrill::agent
+}  // namespace firedrill

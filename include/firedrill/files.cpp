@@ -1,4 +1,4 @@
-#include "controller/pki/files.hpp"
+#include "firedrill/files.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace firedrill::pki {
+namespace firedrill {
 namespace {
 
 constexpr std::size_t kMaxBytes = 1 << 20;
@@ -30,12 +30,6 @@ std::string named(std::string_view verb, const std::filesystem::path& path) {
   return std::string{verb} + " '" + path.string() + "'";
 }
 
-Result<void> sync_directory(const std::filesystem::path& dir) {
-  const Descriptor fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (fd.get() < 0 || ::fsync(fd.get()) < 0) return fail_errno(errno, named("syncing", dir));
-  return {};
-}
-
 Result<void> write_all(int fd, std::string_view text, const std::filesystem::path& path) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
@@ -46,7 +40,20 @@ Result<void> write_all(int fd, std::string_view text, const std::filesystem::pat
   return {};
 }
 
+std::filesystem::path next_of(const std::filesystem::path& key) { return key.string() + ".next"; }
+
+Result<void> rename_within(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (std::rename(from.c_str(), to.c_str()) < 0) return fail_errno(errno, named("writing", to));
+  return sync_directory(to.has_parent_path() ? to.parent_path() : ".");
+}
+
 }  // namespace
+
+Result<void> sync_directory(const std::filesystem::path& dir) {
+  const Descriptor fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (fd.get() < 0 || ::fsync(fd.get()) < 0) return fail_errno(errno, named("syncing", dir));
+  return {};
+}
 
 Result<void> make_directory(const std::filesystem::path& dir) {
   std::error_code error;
@@ -75,9 +82,7 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view text
     if (::fchmod(fd.get(), mode) < 0 || ::fsync(fd.get()) < 0)
       return fail_errno(errno, named("writing", beside));
   }
-  if (std::rename(beside.c_str(), path.c_str()) < 0)
-    return fail_errno(errno, named("writing", path));
-  return sync_directory(path.has_parent_path() ? path.parent_path() : ".");
+  return rename_within(beside, path);
 }
 
 Result<std::string> read_file(const std::filesystem::path& path) {
@@ -103,4 +108,31 @@ bool is_there(const std::filesystem::path& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-}  // namespace firedrill::pki
+Result<void> replace_pair(const std::filesystem::path& certificate,
+                          std::string_view certificate_text, const std::filesystem::path& key,
+                          std::string_view key_text) {
+  constexpr mode_t kPrivate = 0600;
+  constexpr mode_t kPublic = 0644;
+  if (auto written = write_file(next_of(key), key_text, kPrivate); !written) return written;
+  if (auto written = write_file(certificate, certificate_text, kPublic); !written) return written;
+  return rename_within(next_of(key), key);
+}
+
+Result<void> settle_pair(const std::filesystem::path& certificate, const std::filesystem::path& key,
+                         const BelongTogether& belong_together) {
+  if (!is_there(next_of(key))) return {};
+  const auto forget = [&]() -> Result<void> {
+    if (::unlink(next_of(key).c_str()) < 0)
+      return fail_errno(errno, named("deleting", next_of(key)));
+    return {};
+  };
+  // One that belongs to no certificate was cut short before it counted.
+  if (!is_there(certificate)) return forget();
+  const auto text = read_file(certificate);
+  if (!text) return std::unexpected(text.error());
+  const auto next = read_file(next_of(key));
+  if (!next) return std::unexpected(next.error());
+  return belong_together(*text, *next) ? rename_within(next_of(key), key) : forget();
+}
+
+}  // namespace firedrill
