@@ -1,6 +1,7 @@
 // The command line of `firedrill`: parse, one call, print, exit code. The only room that prints.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -25,6 +26,7 @@ struct Context {
   std::uint16_t port = 7443;
   bool json = false;
   int exit_code = 0;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 };
 
 /// Runs one command. Never throws. Returns the exit code (README lists them).
@@ -35,7 +37,7 @@ void add_experiment_commands(CLI::App& app, Context& context);  // validate, pla
 void add_run_command(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);  // report, runs
 void add_pki_command(CLI::App& app, Context& context);
-void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, ack, note
+void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, detected, ack, note
 
 /// One line on standard error (or JSON on standard output): what, where, how to mend it.
 void report_error(Context& context, const Error& error, int exit_code = kError);
@@ -43,6 +45,11 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<Variables> parse_variables(const std::vector<std::string>& pairs);
 /// An event as a progress line, or empty when it is not worth one.
 [[nodiscard]] std::string progress_line(const Event& event);
+
+/// Says something of which the instant matters: over one connection that is made first, with how
+/// long ago the command began. No clock of this machine is asked. `body` gains ago_us and
+/// round_trip_us. Errors as call_api().
+[[nodiscard]] Result<Json> tell_api(const Context& context, std::string_view path, Json body);
 
 /// Calls the API of the controller that runs now, as operator.
 /// @errors unavailable: no controller runs; not_found, refused, invalid_input: its own words

@@ -105,6 +105,7 @@ void Runner::State::publish(const LiveRun& run, const std::string& title) {
                 .phase = std::string(machine::to_string(run.state().phase)),
                 .injections = Json::array(),
                 .steps = board.get().steps,
+                .webhooks = board.get().webhooks,
                 .finished = run.finished()};
   for (const machine::Tracked& one : run.state().injections) {
     const PlannedInjection* planned = run.plan().find(one.id);
@@ -141,22 +142,31 @@ Result<std::unique_ptr<Runner>> Runner::open(RunnerConfig config, Observers obse
           [&s](std::string who, std::string reason) {
             s.loop.post([&s, who = std::move(who), reason = std::move(reason)] {
               if (s.live == nullptr) return;
-              s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
+              s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}},
+                              {utc_now(), {}});
               s.live->feed(machine::input::Halt{who, reason});
             });
           },
       .word =
-          [&s](std::string_view kind, std::string who, Json data) {
-            s.loop.post([&s, kind, who = std::move(who), data = std::move(data)] {
-              if (s.live != nullptr) s.live->on_word(kind, who, data);
+          [&s](std::string_view kind, std::string who, Json data, Moment when) {
+            s.loop.post([&s, kind, who = std::move(who), data = std::move(data), when] {
+              if (s.live != nullptr) s.live->on_word(kind, who, data, when);
+            });
+          },
+      .noticed =
+          [&s](std::string who, Json data, Moment when) {
+            s.loop.post([&s, who = std::move(who), data = std::move(data), when] {
+              if (s.live != nullptr) s.live->on_noticed(who, data, when);
             });
           },
       .notified =
-          [&s](std::vector<AlertNotice> notices, UtcTime received) {
-            s.loop.post([&s, notices = std::move(notices), received] {
-              if (s.live == nullptr) return;
-              for (const AlertNotice& notice : notices) s.live->on_webhook(notice, received);
-            });
+          [&s](std::string detector, std::vector<AlertNotice> notices, UtcTime received) {
+            s.loop.post(
+                [&s, detector = std::move(detector), notices = std::move(notices), received] {
+                  if (s.live == nullptr) return;
+                  for (const AlertNotice& notice : notices)
+                    s.live->on_webhook(detector, notice, received);
+                });
           },
       .agents = [&s] { return s.fleet ? s.fleet->agents() : std::vector<AgentInfo>{}; }};
   FleetHandlers handlers{
@@ -252,6 +262,8 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
     return std::unexpected(said.error());
   RunBoard board{.run = id, .title = experiment.title, .phase = "idle"};
   for (const RunbookStep& step : experiment.steps) board.steps.insert(step.id);
+  for (const Detector& detector : experiment.detectors)
+    if (detector.webhook) board.webhooks.push_back(detector);
   s.board.set(std::move(board));
   {
     LiveRun live(experiment, std::move(*plan), *s.fleet, s.loop, log,
@@ -300,7 +312,7 @@ void Runner::halt(std::string who, std::string reason) {
       s.early_halt = {who, reason};
       return;
     }
-    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
+    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}}, {utc_now(), {}});
     s.live->feed(machine::input::Halt{who, reason});
   });
 }
