@@ -1,5 +1,6 @@
 #include "controller/detect/small_yaml.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -86,7 +86,7 @@ std::optional<Json> find_rule(const Event& rules, const ExpectedDetection& expec
     if (labels != nullptr && alert != nullptr)
       for (const auto& [key, value] : labels->items())
         fits = fits && (!value.is_string() || value.get_ref<const std::string&>().contains("{{") ||
-                        text_of(alert->labels, key) == value);
+                        text_of(alert->labels, key) == text_of(*labels, key));
     if (fits) return rule;
   }
   return std::nullopt;
@@ -110,7 +110,7 @@ Range next_on_grid(UtcTime phase, Duration interval, const Range& from, Duration
 
 Segment scrape_segment(const Way& way) {
   Segment out{.name = "scrape"};
-  Duration shortest = Duration::max(), longest{0};
+  Duration longest{0};
   std::optional<UtcTime> phase;
   int matching = 0;
   const Json labels = way.alert != nullptr ? way.alert->labels : Json(way.expected.match.labels);
@@ -124,7 +124,6 @@ Segment scrape_segment(const Way& way) {
       if (!interval || *interval <= Duration{0}) continue;
       if (!same(target, "job") || !same(target, "instance")) continue;
       ++matching;
-      shortest = std::min(shortest, *interval);
       longest = std::max(longest, *interval);
       phase = time_of(target, "last_scrape_us");
     }
@@ -149,7 +148,6 @@ Segment scrape_segment(const Way& way) {
 Segment evaluation_segment(Duration interval) {
   return {.name = "evaluation",
           .predicted = Range{Duration{0}, interval},
-          .measured = {},
           .why = fmt::format("evaluated every {}", in_words(interval))};
 }
 
@@ -228,7 +226,6 @@ void add_telling(const Way& way, std::vector<Segment>& out) {
   }
   Segment delivery{.name = "delivery",
                    .predicted = Range{Duration{0}, kDelivery},
-                   .measured = {},
                    .why = "what the notification took beyond its grouping"};
   if (told != nullptr) {
     const Range all = at_least_zero(apart(*way.alert->fired, *told->notified));
@@ -241,7 +238,7 @@ void add_telling(const Way& way, std::vector<Segment>& out) {
   }
   out.push_back(std::move(grouping));
   out.push_back(std::move(delivery));
-  Segment person{.name = "person", .predicted = {}, .measured = {}, .why = "no objective for it"};
+  Segment person{.name = "person", .why = "no objective for it"};
   if (const auto goal = way.experiment.objectives.tta) {
     person.predicted = Range{Duration{0}, *goal};
     person.why = fmt::format("your objective for TTA: {}", in_words(*goal));
@@ -292,14 +289,7 @@ const AlertSpan* span_of(const ExpectedDetection& expected, const DetectionResul
 
 Prediction predict(const ExpectedDetection& expected, const DetectionResult& result,
                    const Experiment& experiment, const Log& log, const Measures& measures) {
-  Prediction out{.detection = expected.name,
-                 .alertname = {},
-                 .fire = {},
-                 .fire_measured = {},
-                 .segments = {},
-                 .gap = {},
-                 .cause = {},
-                 .why_none = {}};
+  Prediction out{.detection = expected.name};
   if (const auto name = expected.match.labels.find("alertname");
       name != expected.match.labels.end())
     out.alertname = name->second;

@@ -10,7 +10,7 @@
 
 #include "controller/detect/webhooks.hpp"
 #include "controller/fleet/fleet.hpp"
-#include "controller/runner/live_run.hpp"
+#include "controller/runner/loop.hpp"
 
 namespace firedrill {
 

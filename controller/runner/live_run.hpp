@@ -24,12 +24,6 @@ struct Detection;
 struct AlertNotice;
 struct MonitorClock;
 
-/// When a person said something, as far as it can be known.
-struct Moment {
-  UtcTime at{};
-  Duration uncertainty{};
-};
-
 /// What responders' scripts find in their environment, besides FIREDRILL_RUN.
 using Environment = std::map<std::string, std::string>;
 

@@ -29,6 +29,12 @@ class Loop {
   bool closed_ = false;
 };
 
+/// When a person said something, as far as it can be known.
+struct Moment {
+  UtcTime at{};
+  Duration uncertainty{};
+};
+
 /// The controller's clock: everything else is mapped onto it.
 [[nodiscard]] UtcTime utc_now();
 
