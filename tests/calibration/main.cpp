@@ -35,7 +35,7 @@ struct Source {
   std::string name;
   int names = kTrials;  ///< how many alertnames its trials have
   int from = 0, step = 1;
-  std::optional<Duration> poll;  ///< absent: it pushes
+  std::optional<Duration> poll{};  ///< absent: it pushes
 };
 
 std::vector<Source> sources() {

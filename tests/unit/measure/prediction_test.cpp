@@ -22,7 +22,7 @@ using testing::us;
 
 struct Told {
   std::string hold = "5s", interval = "1s", range = "10s", scrape = "2s", group_wait = "1s";
-  std::optional<double> last_scrape;
+  std::optional<double> last_scrape{};
   bool rules = true, route = true;
 };
 
