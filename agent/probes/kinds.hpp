@@ -22,6 +22,7 @@ namespace firedrill::agent {
 [[nodiscard]] std::unique_ptr<Probe> make_pressure_probe(std::string root = {});
 [[nodiscard]] std::unique_ptr<Probe> make_route_probe();
 [[nodiscard]] std::unique_ptr<Probe> make_bird_probe();
+[[nodiscard]] std::unique_ptr<Probe> make_log_probe();
 
 // Shared by the probes that perform operations.
 inline constexpr double kMinTimeoutUs = 1e3, kMaxTimeoutUs = 60e6, kMaxRate = 1000;

@@ -22,6 +22,7 @@ const std::vector<std::unique_ptr<Probe>>& probe_registry() {
     probes.push_back(make_pressure_probe());
     probes.push_back(make_route_probe());
     probes.push_back(make_bird_probe());
+    probes.push_back(make_log_probe());
     return probes;
   }();
   return registry;

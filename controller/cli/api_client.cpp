@@ -33,48 +33,82 @@ Result<Json> read_answer(long status, const std::string& text) {
                                error.value("pointer", "")});
 }
 
+/// One connection to the controller, kept from call to call.
+class ApiClient {
+ public:
+  explicit ApiClient(const Context& context) : curl_(curl_easy_init()), port_(context.port) {
+    host_ = context.address == "0.0.0.0" || context.address == "::" ? "127.0.0.1" : context.address;
+    connect_to_.reset(curl_slist_append(nullptr, pki::connect_to(host_, port_).c_str()));
+    if (!curl_) return;
+    const auto identity = pki::files_of(context.home / "pki", pki::kRoleOperator);
+    CURL* curl = curl_.get();
+    curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to_.get());
+    curl_easy_setopt(curl, CURLOPT_CAINFO, identity.ca.c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, identity.certificate.c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLKEY, identity.key.c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &append);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words_.data());
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+  }
+
+  Result<Json> call(std::string_view method, std::string_view path, const Json& body) {
+    if (!curl_) return fail(ErrorCode::internal, "libcurl did not start");
+    CURL* curl = curl_.get();
+    const std::string url = pki::url(port_, fmt::format("/api/v1/{}", path));
+    const std::string method_text(method), body_text = body.dump();
+    std::string answer;
+    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    if (method == "GET") curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    else curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body_text.c_str());
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method_text.c_str());
+    const CURLcode code = curl_easy_perform(curl);
+    if (code == CURLE_COULDNT_CONNECT)
+      return fail(ErrorCode::unavailable,
+                  fmt::format("no controller runs at {}:{}: start one with 'firedrill run', or "
+                              "name another with --port",
+                              host_, port_));
+    if (code != CURLE_OK)
+      return fail(ErrorCode::unavailable,
+                  fmt::format("{}:{}: {}", host_, port_,
+                              words_.front() == '\0' ? curl_easy_strerror(code) : words_.c_str()));
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    return read_answer(status, answer);
+  }
+
+ private:
+  std::unique_ptr<CURL, CurlDeleter> curl_;
+  std::unique_ptr<curl_slist, CurlDeleter> connect_to_;
+  std::uint16_t port_;
+  std::string host_;
+  std::string words_ = std::string(CURL_ERROR_SIZE, '\0');
+};
+
+std::int64_t micros_since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - then).count();
+}
+
 }  // namespace
 
 Result<Json> call_api(const Context& context, std::string_view method, std::string_view path,
                       const Json& body) {
-  const std::unique_ptr<CURL, CurlDeleter> curl{curl_easy_init()};
-  if (!curl) return fail(ErrorCode::internal, "libcurl did not start");
-  const auto identity = pki::files_of(context.home / "pki", pki::kRoleOperator);
-  const std::string url = pki::url(context.port, fmt::format("/api/v1/{}", path));
-  const std::string host =
-      context.address == "0.0.0.0" || context.address == "::" ? "127.0.0.1" : context.address;
-  const std::unique_ptr<curl_slist, CurlDeleter> connect_to{
-      curl_slist_append(nullptr, pki::connect_to(host, context.port).c_str())};
-  const std::string method_text(method);
-  const std::string body_text = body.dump();
-  std::string answer;
-  std::string words(CURL_ERROR_SIZE, '\0');
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_CONNECT_TO, connect_to.get());
-  curl_easy_setopt(curl.get(), CURLOPT_CAINFO, identity.ca.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_SSLCERT, identity.certificate.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_SSLKEY, identity.key.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3);
-  curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method_text.c_str());
-  if (method != "GET") curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body_text.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &append);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, words.data());
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 10L);
-  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
-  const CURLcode code = curl_easy_perform(curl.get());
-  if (code == CURLE_COULDNT_CONNECT)
-    return fail(ErrorCode::unavailable,
-                fmt::format("no controller runs at {}:{}: start one with 'firedrill run', or name "
-                            "another with --port",
-                            host, context.port));
-  if (code != CURLE_OK)
-    return fail(ErrorCode::unavailable,
-                fmt::format("{}:{}: {}", host, context.port,
-                            words.front() == '\0' ? curl_easy_strerror(code) : words.c_str()));
-  long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  return read_answer(status, answer);
+  return ApiClient(context).call(method, path, body);
+}
+
+Result<Json> tell_api(const Context& context, std::string_view path, Json body) {
+  ApiClient client(context);
+  // The first call makes the connection; the second one shows how long a round trip takes on it.
+  auto asked = client.call("GET", "run", {});
+  if (!asked) return asked;
+  const auto sent = std::chrono::steady_clock::now();
+  asked = client.call("GET", "run", {});
+  if (!asked) return asked;
+  body["round_trip_us"] = micros_since(sent);
+  body["ago_us"] = micros_since(context.began);
+  return client.call("POST", path, body);
 }
 
 }  // namespace firedrill::cli

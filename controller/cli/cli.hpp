@@ -1,6 +1,7 @@
 // The command line of `firedrill`: parse, one call, print, exit code. The only room that prints.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -27,6 +28,7 @@ struct Context {
   std::uint16_t port = 7443;
   bool json = false;
   int exit_code = 0;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 };
 
 /// Runs one command. Never throws. Returns the exit code (README lists them).
@@ -39,7 +41,7 @@ void add_report_commands(CLI::App& app, Context& context);  // report, runs
 void add_pki_command(CLI::App& app, Context& context);
 void add_audit_command(CLI::App& app, Context& context);
 void add_serve_command(CLI::App& app, Context& context);
-void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, ack, note
+void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, detected, ack, note
 
 /// One line on standard error (or JSON on standard output): what, where, how to mend it.
 void report_error(Context& context, const Error& error, int exit_code = kError);
@@ -55,6 +57,10 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<std::unique_ptr<Runner>> open_runner(const Context& context,
                                                           const RunnerConfig& config,
                                                           const Observers& observers);
+/// Says something of which the instant matters: over one connection that is made first, with how
+/// long ago the command began. No clock of this machine is asked. `body` gains ago_us and
+/// round_trip_us. Errors as call_api().
+[[nodiscard]] Result<Json> tell_api(const Context& context, std::string_view path, Json body);
 
 /// Calls the API of the controller that runs now, as operator.
 /// @errors unavailable: no controller runs; not_found, refused, invalid_input: its own words

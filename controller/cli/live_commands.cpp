@@ -1,4 +1,4 @@
-// firedrill agents, halt, step done, ack, note: words to the controller that runs now.
+// firedrill agents, halt, step done, detected, ack, note: words to the controller that runs now.
 #include <chrono>
 #include <map>
 #include <memory>
@@ -157,6 +157,14 @@ void post(Context& context, const std::string& path, const Json& body, std::stri
   else fmt::print("{} (run {})\n", done, answer->value("run", ""));
 }
 
+/// As post(), for what has an instant that is measured from.
+void tell(Context& context, const std::string& path, Json body, std::string_view done) {
+  const auto answer = tell_api(context, path, std::move(body));
+  if (!answer) return report_error(context, answer.error());
+  if (context.json) fmt::print("{}\n", answer->dump(2));
+  else fmt::print("{} (run {})\n", done, answer->value("run", ""));
+}
+
 std::string default_who() {
   const char* user = std::getenv("USER");
   return user != nullptr && *user != '\0' ? user : "operator";
@@ -199,8 +207,21 @@ void add_live_commands(CLI::App& app, Context& context) {
   ack->add_option("--who", options->who, "who acknowledges")->capture_default_str();
   ack->footer("Example:\n  firedrill ack HostTcpRetransmits --who alice\n");
   ack->callback([options, &context] {
-    post(context, "ack", {{"who", options->who}, {"alertname", options->alertname}},
+    tell(context, "ack", {{"who", options->who}, {"alertname", options->alertname}},
          "acknowledged");
+  });
+
+  CLI::App* noticed = app.add_subcommand("detected", "Say that you noticed: something is wrong");
+  noticed->add_option(
+      "alertname", options->alertname,
+      "what it is, in the words of the experiment; its person's alert unless given");
+  noticed->add_option("--text", options->text, "how you noticed");
+  noticed->add_option("--who", options->who, "who noticed")->capture_default_str();
+  noticed->footer("Example:\n  firedrill detected --text 'checkout feels slow' --who alice\n");
+  noticed->callback([options, &context] {
+    tell(context, "detected",
+         {{"who", options->who}, {"alertname", options->alertname}, {"text", options->text}},
+         "noted when you noticed");
   });
 
   CLI::App* note = app.add_subcommand("note", "Write down what is believed just now");

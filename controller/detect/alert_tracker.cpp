@@ -73,9 +73,16 @@ Detection pending(const AlertPoll& poll, const ActiveAlert& alert, const Bounds&
   return detection;
 }
 
-Detection firing(const AlertPoll& poll, const ActiveAlert& alert, const Bounds& bounds) {
+Detection firing(const AlertPoll& poll, const ActiveAlert& alert, Bounds bounds) {
   Detection detection = begin(event_kind::alert_firing, poll, alert, bounds);
   const auto fired = on_our_clock(poll, source_firing(poll, alert));
+  // Alertmanager lists what Prometheus fired some time before: that it was not listed yet says
+  // nothing about the instant that it gives.
+  if (fired && alert.fired_at && bounds.low) {
+    detection.data["listed_after_us"] = to_micros(*bounds.low);
+    detection.data.erase("last_quiet_us");
+    bounds.low = std::min(*bounds.low, *fired - poll.clock->error);
+  }
   if (fired) detection.data["fired_us"] = to_micros(*fired);
   place(detection, bounds, fired, poll.clock);
   return detection;
@@ -99,6 +106,13 @@ bool forgotten(const AlertPoll& poll, const ActiveAlert& alert) {
   if (poll.rules->empty()) return true;
   const AlertRule* rule = rule_of(*poll.rules, alert);
   return rule != nullptr && !rule->last_evaluation;
+}
+
+Detection restarted(const AlertPoll& poll, UtcTime last_seen, const Json& names) {
+  Detection detection{.kind = std::string(event_kind::detector_restarted)};
+  detection.data = {{"forgotten", names}};
+  place(detection, last_seen, poll.answered);
+  return detection;
 }
 
 /// Was it off and on again between the polls? Its start only moves forward when it begins anew;
@@ -134,11 +148,13 @@ bool AlertTracker::differs(std::span<const ActiveAlert> alerts) const {
 void AlertTracker::drop_vanished(const AlertPoll& poll,
                                  const std::map<std::string, ActiveAlert>& now,
                                  std::vector<Detection>& out) {
+  Json newly_forgotten = Json::array();
   for (auto entry = known_.begin(); entry != known_.end();) {
     Known& known = entry->second;
     if (now.contains(entry->first)) {
       ++entry;
     } else if (forgotten(poll, known.alert)) {
+      if (!known.held) newly_forgotten.push_back(known.alert.alertname);
       known.held = true;
       ++entry;
     } else {
@@ -146,6 +162,7 @@ void AlertTracker::drop_vanished(const AlertPoll& poll,
       entry = known_.erase(entry);
     }
   }
+  if (!newly_forgotten.empty()) out.push_back(restarted(poll, *last_started_, newly_forgotten));
 }
 
 void AlertTracker::take(const AlertPoll& poll, const ActiveAlert& alert,

@@ -25,12 +25,13 @@ struct AlertPoll {
 /// firing between two polls is reported once, as firing.
 ///
 /// An alert that vanishes is resolved, except while its rule has not been evaluated since
-/// Prometheus started: a restart forgets alerts and finds them again, which is no resolution. An
-/// alert whose own start moved forward between two polls was resolved and came back.
+/// Prometheus started: a restart forgets alerts and finds them again, which is no resolution. It is
+/// told once, as detector.restarted with the names that were forgotten. An alert whose own start
+/// moved forward between two polls was resolved and came back.
 class AlertTracker {
  public:
-  /// alert.pending, alert.firing and alert.resolved that `poll` shows. A poll that started before
-  /// the last one did is out of order and gives nothing.
+  /// alert.pending, alert.firing, alert.resolved and detector.restarted that `poll` shows. A poll
+  /// that started before the last one did is out of order and gives nothing.
   ///
   /// Bounds of a transition: it came after the start of the last poll that did not show it and
   /// before this answer. A firing instant known from the source itself (fired_us) is used when it

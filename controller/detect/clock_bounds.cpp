@@ -9,7 +9,6 @@
 namespace firedrill {
 namespace {
 
-constexpr Duration kDateResolution{1'000'000};
 constexpr std::int64_t kDriftPerMillion = 500;
 
 std::optional<int> number(std::string_view text) {
@@ -46,9 +45,9 @@ Result<UtcTime> parse_http_date(std::string_view text) {
                  std::chrono::minutes{*minute} + std::chrono::seconds{*second}};
 }
 
-void ClockBounds::add(UtcTime started, UtcTime answered, UtcTime date) {
+void ClockBounds::add(UtcTime started, UtcTime answered, UtcTime shown, Duration resolution) {
   while (!bounds_.empty() && answered - bounds_.front().seen > window_) bounds_.pop_front();
-  const Bound newest{answered, date - answered, date + kDateResolution - started};
+  const Bound newest{answered, shown - answered, shown + resolution - started};
   bounds_.push_back(newest);
   if (!estimate()) bounds_.assign(1, newest);
 }

@@ -1,4 +1,4 @@
-// Estimates a server's clock offset from the Date headers of its answers. Pure.
+// Estimates a server's clock offset from the instants that its answers carry. Pure.
 #pragma once
 
 #include <deque>
@@ -22,7 +22,10 @@ class ClockBounds {
  public:
   explicit ClockBounds(Duration window = Duration{120'000'000}) : window_(window) {}
 
-  void add(UtcTime started, UtcTime answered, UtcTime date);
+  /// `shown` is the server's instant cut to whole units of `resolution`: a Date header's second, or
+  /// an API's millisecond, for which the above holds with its resolution in place of the second.
+  void add(UtcTime started, UtcTime answered, UtcTime shown,
+           Duration resolution = Duration{1'000'000});
   /// Nothing until an answer with a Date came.
   [[nodiscard]] std::optional<MonitorClock> estimate() const;
 

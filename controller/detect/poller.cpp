@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kFailuresToLose = 3;
 
 std::string_view to_string(DetectorKind kind) {
-  return kind == DetectorKind::prometheus ? "Prometheus" : "Alertmanager";
+  return kind == DetectorKind::alertmanager ? "Alertmanager" : "Prometheus";
 }
 
 UtcTime now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -37,6 +37,7 @@ struct Poller::State {
   void poll_once();
   void succeeded(const AlertPoll& poll);
   void failed(UtcTime began, const Error& error);
+  void tell_clock(UtcTime now);
   void report(Detection detection);
 
   PollerConfig config;
@@ -46,6 +47,7 @@ struct Poller::State {
   bool up = false, lost = false;
   int failures = 0;
   UtcTime first_failure{};
+  std::optional<MonitorClock> told_clock;
 
   mutable std::mutex mutex;
   std::condition_variable wake;
@@ -71,6 +73,27 @@ void Poller::State::succeeded(const AlertPoll& poll) {
             .data = {{"detail", detail}}});
   }
   for (Detection& detection : tracker.observe(poll)) report(std::move(detection));
+  tell_clock(poll.answered);
+  if (auto rules = source->changed_rules(poll.answered)) {
+    report({.kind = std::string(event_kind::monitoring_rules),
+            .at = now(),
+            .data = std::move(*rules)});
+  }
+}
+
+/// When it is known twice as well as was told, or is not what was told.
+void Poller::State::tell_clock(UtcTime at) {
+  const auto known = source->clock();
+  if (!known) return;
+  if (told_clock) {
+    const bool moved =
+        std::chrono::abs(known->offset - told_clock->offset) > known->error + told_clock->error;
+    if (!moved && known->error * 2 > told_clock->error) return;
+  }
+  told_clock = known;
+  report({.kind = std::string(event_kind::clock_estimate),
+          .at = at,
+          .data = {{"offset_us", known->offset.count()}, {"error_us", known->error.count()}}});
 }
 
 void Poller::State::failed(UtcTime began, const Error& error) {

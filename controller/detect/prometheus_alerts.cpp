@@ -9,19 +9,6 @@
 namespace firedrill {
 namespace {
 
-/// The answer's `data`, after looking at Prometheus' own status.
-Result<Json> answer_data(std::string_view body, std::string_view name) {
-  auto json = parse_json(body, name);
-  if (!json) return std::unexpected(json.error());
-  WireReader reader(*json, "");
-  const std::string status = reader.text("status");
-  if (status == "error")
-    return fail_at("/error", fmt::format("Prometheus says: {}", reader.text_or("error", "error")));
-  if (status != "success") reader.refuse("status", "'status' is neither success nor error");
-  if (auto done = reader.done(); !done) return std::unexpected(done.error());
-  return reader.object("data");
-}
-
 Result<ActiveAlert> parse_alert(const Json& json, std::string pointer, bool& inactive) {
   WireReader reader(json, std::move(pointer));
   ActiveAlert alert;
@@ -57,6 +44,9 @@ Result<void> parse_group(const Json& json, const std::string& pointer,
     rule.labels = reader.labels("labels");
     rule.hold = reader.seconds("duration");
     rule.last_evaluation = reader.time("lastEvaluation", false);
+    rule.query = reader.text_or("query", "");
+    if (reader.text_or("health", "ok") == "err")
+      rule.trouble = reader.text_or("lastError", "its evaluation fails");
     if (auto done = reader.done(); !done) return done;
     rules.push_back(std::move(rule));
   }
@@ -74,8 +64,20 @@ bool carries(const ActiveAlert& alert, const AlertRule& rule) {
 
 }  // namespace
 
+Result<Json> prometheus_data(std::string_view body, std::string_view name) {
+  auto json = parse_json(body, name);
+  if (!json) return std::unexpected(json.error());
+  WireReader reader(*json, "");
+  const std::string status = reader.text("status");
+  if (status == "error")
+    return fail_at("/error", fmt::format("Prometheus says: {}", reader.text_or("error", "error")));
+  if (status != "success") reader.refuse("status", "'status' is neither success nor error");
+  if (auto done = reader.done(); !done) return std::unexpected(done.error());
+  return reader.object("data");
+}
+
 Result<std::vector<ActiveAlert>> parse_prometheus_alerts(std::string_view body) {
-  const auto data = answer_data(body, "Prometheus' alerts");
+  const auto data = prometheus_data(body, "Prometheus' alerts");
   if (!data) return std::unexpected(data.error());
   WireReader reader(*data, "/data");
   const Json& listed = reader.array("alerts");
@@ -91,7 +93,7 @@ Result<std::vector<ActiveAlert>> parse_prometheus_alerts(std::string_view body) 
 }
 
 Result<std::vector<AlertRule>> parse_prometheus_rules(std::string_view body) {
-  const auto data = answer_data(body, "Prometheus' rules");
+  const auto data = prometheus_data(body, "Prometheus' rules");
   if (!data) return std::unexpected(data.error());
   WireReader reader(*data, "/data");
   const Json& groups = reader.array("groups");

@@ -30,12 +30,34 @@ struct AlertRule {
   Duration hold{};      ///< `for`
   Duration interval{};  ///< of the group's evaluation
   std::optional<UtcTime> last_evaluation{};  ///< absent: not evaluated since Prometheus started
+  std::string query{};                       ///< the expression, as Prometheus prints it
+  std::string trouble{};                     ///< why its last evaluation failed, or empty
 };
+
+/// One thing that Prometheus scrapes.
+struct ScrapeTarget {
+  std::string job{}, instance{};
+  Duration interval{};
+  std::optional<UtcTime> last_scrape{};  ///< absent: never yet
+};
+
+/// An answer's `data`, after looking at Prometheus' own status.
+[[nodiscard]] Result<Json> prometheus_data(std::string_view body, std::string_view name);
 
 /// @errors invalid_input with a JSON pointer, or Prometheus' own error text
 [[nodiscard]] Result<std::vector<ActiveAlert>> parse_prometheus_alerts(std::string_view body);
 /// Alerting rules only; recording rules are skipped.
 [[nodiscard]] Result<std::vector<AlertRule>> parse_prometheus_rules(std::string_view body);
+/// GET /api/v1/targets?state=active.
+[[nodiscard]] Result<std::vector<ScrapeTarget>> parse_prometheus_targets(std::string_view body);
+
+/// GET /api/v1/query: a vector's series that an alert rule would fire for, or a scalar.
+struct QueryAnswer {
+  std::vector<Labels> series;       ///< of a vector; one without labels for a scalar that is not 0
+  std::optional<double> first;      ///< the first value
+  std::optional<UtcTime> asked_at;  ///< the server's own instant of evaluation, in milliseconds
+};
+[[nodiscard]] Result<QueryAnswer> parse_prometheus_query(std::string_view body);
 
 /// The rule an alert comes from: same name, and all of the rule's untemplated labels. Null when
 /// there is none, or when several with different `for` or interval could be it.

@@ -1,8 +1,13 @@
 #include "controller/detect/source.hpp"
 
+#include <set>
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "controller/detect/alertmanager_api.hpp"
+#include "controller/detect/alertmanager_route.hpp"
+#include "controller/detect/promql.hpp"
 
 namespace firedrill {
 namespace {
@@ -10,12 +15,28 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kRulesAge = 30s;
+constexpr Duration kClockAge = 2s;  // a clock that is slewed drifts a millisecond meanwhile
+constexpr Duration kApiResolution = 1ms;
+constexpr int kMostRefusals = 3;
+constexpr std::size_t kMostQuestions = 32;  // in one round of asking whether rules have series
 
 Result<void> check_range(Duration value, Duration least, Duration most, std::string_view what) {
   if (value >= least && value <= most) return {};
   return fail(ErrorCode::invalid_input,
               fmt::format("the detector's {} is {}; it may be {} to {}", what, to_string(value),
                           to_string(least), to_string(most)));
+}
+
+std::string url_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) out += c;
+    else out += fmt::format("%{:02X}", byte);
+  }
+  return out;
 }
 
 /// As the tracker wants them. Muted alerts are on as well: somebody chose not to hear them.
@@ -58,8 +79,9 @@ Result<std::unique_ptr<AlertSource>> AlertSource::create(PollerConfig config) {
 Result<HttpAnswer> AlertSource::fetch(std::string_view path) {
   auto answer = get_ok(*client_, config_.url + std::string(path));
   if (!answer) return answer;
-  // A proxy's or an odd server's Date that cannot be read only costs the clock estimate.
-  if (const auto date = parse_http_date(answer->date))
+  // A proxy's or an odd server's Date that cannot be read only costs the clock estimate. A proxy
+  // may also put its own there, so that the API's word, where there is one, stands alone.
+  if (const auto date = parse_http_date(answer->date); date && !api_clock_)
     clock_.add(answer->started, answer->answered, *date);
   return answer;
 }
@@ -74,27 +96,141 @@ Result<void> AlertSource::refresh_rules() {
   return {};
 }
 
-Result<AlertPoll> AlertSource::look(const AlertTracker& tracker) {
-  const bool prometheus = config_.kind == DetectorKind::prometheus;
-  const std::string path = prometheus ? "/api/v1/alerts" : "/api/v2/alerts";
-  const auto answer = fetch(path);
+Result<QueryAnswer> AlertSource::query(std::string_view expression) {
+  const auto answer = fetch(fmt::format("/api/v1/query?query={}", url_encoded(expression)));
   if (!answer) return std::unexpected(answer.error());
-  AlertPoll poll{.started = answer->started, .answered = answer->answered, .alerts = {}};
-  if (prometheus) {
-    auto alerts = parse_prometheus_alerts(answer->body);
-    if (!alerts) return with_context(alerts.error(), config_.url + path);
-    poll.alerts = std::move(*alerts);
-    const Duration age = poll.answered - rules_at_;
-    if (!rules_ || age < Duration{0} || age > kRulesAge || tracker.differs(poll.alerts))
-      if (auto fresh = refresh_rules(); !fresh) return std::unexpected(fresh.error());
-    poll.rules = rules_;
-  } else {
-    auto alerts = parse_alertmanager_alerts(answer->body);
-    if (!alerts) return with_context(alerts.error(), config_.url + path);
-    poll.alerts = to_active(std::move(*alerts));
+  auto parsed = parse_prometheus_query(answer->body);
+  if (!parsed) return with_context(parsed.error(), config_.url + "/api/v1/query");
+  return parsed;
+}
+
+/// Prometheus says its own time to the millisecond when asked for it.
+void AlertSource::compare_clocks(UtcTime now) {
+  if (clock_refusals_ >= kMostRefusals) return;
+  const Duration age = now - clock_at_;
+  if (age >= Duration{0} && age < kClockAge) return;
+  clock_at_ = now;
+  const auto answer = fetch("/api/v1/query?query=time()");
+  const auto parsed = answer ? parse_prometheus_query(answer->body) : Result<QueryAnswer>();
+  if (answer && parsed && parsed->asked_at) {
+    if (!std::exchange(api_clock_, true)) clock_ = ClockBounds{};
+    clock_.add(answer->started, answer->answered, *parsed->asked_at, kApiResolution);
+    return;
   }
+  const bool away = !answer && (answer.error().code == ErrorCode::unavailable ||
+                                answer.error().code == ErrorCode::timed_out);
+  if (!away) ++clock_refusals_;
+}
+
+Result<void> AlertSource::look_at_prometheus(const AlertTracker& tracker, AlertPoll& poll) {
+  const auto answer = fetch("/api/v1/alerts");
+  if (!answer) return std::unexpected(answer.error());
+  poll.started = answer->started;
+  poll.answered = answer->answered;
+  auto alerts = parse_prometheus_alerts(answer->body);
+  if (!alerts) return with_context(alerts.error(), config_.url + "/api/v1/alerts");
+  poll.alerts = std::move(*alerts);
+  const Duration age = poll.answered - rules_at_;
+  if (!rules_ || age < Duration{0} || age > kRulesAge || tracker.differs(poll.alerts))
+    if (auto fresh = refresh_rules(); !fresh) return fresh;
+  poll.rules = rules_;
+  return {};
+}
+
+Result<void> AlertSource::look_at_alertmanager(AlertPoll& poll) {
+  const auto answer = fetch("/api/v2/alerts");
+  if (!answer) return std::unexpected(answer.error());
+  poll.started = answer->started;
+  poll.answered = answer->answered;
+  auto alerts = parse_alertmanager_alerts(answer->body);
+  if (!alerts) return with_context(alerts.error(), config_.url + "/api/v2/alerts");
+  poll.alerts = to_active(std::move(*alerts));
+  return {};
+}
+
+Result<void> AlertSource::look_by_query(AlertPoll& poll) {
+  const auto answer = fetch(fmt::format("/api/v1/query?query={}", url_encoded(config_.query)));
+  if (!answer) return std::unexpected(answer.error());
+  poll.started = answer->started;
+  poll.answered = answer->answered;
+  auto parsed = parse_prometheus_query(answer->body);
+  if (!parsed) return with_context(parsed.error(), config_.url + "/api/v1/query");
+  for (Labels& labels : parsed->series) {
+    labels["alertname"] = config_.alert;
+    if (!config_.severity.empty()) labels["severity"] = config_.severity;
+    ActiveAlert alert{.alertname = config_.alert, .labels = labels};
+    alert.fingerprint = label_fingerprint(labels);
+    poll.alerts.push_back(std::move(alert));
+  }
+  return {};
+}
+
+Result<AlertPoll> AlertSource::look(const AlertTracker& tracker) {
+  AlertPoll poll{.alerts = {}};
+  Result<void> looked;
+  if (config_.kind == DetectorKind::prometheus) looked = look_at_prometheus(tracker, poll);
+  if (config_.kind == DetectorKind::alertmanager) looked = look_at_alertmanager(poll);
+  if (config_.kind == DetectorKind::promql) looked = look_by_query(poll);
+  if (!looked) return std::unexpected(looked.error());
+  if (config_.kind != DetectorKind::alertmanager) compare_clocks(poll.answered);
   poll.clock = clock_.estimate();
   return poll;
+}
+
+/// What the wanted rules read. A rule that asks for absence has no series when all is well.
+void AlertSource::begin_round() {
+  round_.emplace();
+  if (config_.kind != DetectorKind::prometheus) return;
+  std::set<std::string> seen;
+  for (const AlertRule& rule : *rules_) {
+    if (!config_.rules.contains(rule.name) || !seen.insert(rule.query).second) continue;
+    const PromqlParts parts = promql_parts(rule.query);
+    if (parts.asks_absence) continue;
+    for (const std::string& selector : parts.selectors)
+      if (round_->questions.size() < kMostQuestions)
+        round_->questions.emplace_back(rule.query, selector);
+  }
+}
+
+/// True when the round has all that it wants.
+bool AlertSource::ask_next() {
+  Round& round = *round_;
+  if (config_.kind == DetectorKind::alertmanager) {
+    if (const auto answer = fetch("/api/v2/status"))
+      if (auto route = parse_alertmanager_route(answer->body)) round.route = std::move(*route);
+    return true;
+  }
+  if (!round.targets) {
+    round.targets.emplace();
+    if (const auto answer = fetch("/api/v1/targets?state=active"))
+      if (auto parsed = parse_prometheus_targets(answer->body)) round.targets = std::move(*parsed);
+    return round.questions.empty();
+  }
+  const auto [rule, selector] = round.questions.back();
+  round.questions.pop_back();
+  const auto answer = query(fmt::format("count({})", selector));
+  if (answer && answer->series.empty()) round.empty[rule].push_back(selector);
+  return round.questions.empty();
+}
+
+std::optional<Json> AlertSource::changed_rules(UtcTime now) {
+  if (config_.kind == DetectorKind::promql) return std::nullopt;
+  const Duration age = now - told_at_;
+  if (!round_) {
+    if (age < Duration{0} || age >= kRulesAge) begin_round();
+    return std::nullopt;
+  }
+  if (!ask_next()) return std::nullopt;
+  const Round round = std::move(*round_);
+  round_.reset();
+  told_at_ = now;
+  Json fresh;
+  if (!round.route.is_null()) fresh = {{"route", round.route}};
+  if (round.targets)
+    fresh = rules_data(*rules_, *round.targets, round.empty, config_.rules, clock());
+  if (fresh.is_null() || same_rules(fresh, told_)) return std::nullopt;
+  told_ = fresh;
+  return fresh;
 }
 
 }  // namespace firedrill

@@ -26,12 +26,45 @@ struct ExpectedDetection {
   std::string severity;
 };
 
+/// Where a generic webhook's body says what: JSON pointers, empty when it does not say.
+struct WebhookFields {
+  std::string state;            ///< absent: every post says that the alert is on
+  std::vector<std::string> on;  ///< values of `state` that mean on; any other means off
+  std::string name, id, at, severity;
+};
+
+/// Something that is supposed to notice. What it finds is an alert: labels and a span of time.
 struct Detector {
   std::string name;
-  enum class Kind : std::uint8_t { prometheus, alertmanager } kind = Kind::prometheus;
-  std::string url;  ///< base URL; alertmanager may be webhook only: empty
-  Duration poll{500'000};
-  bool webhook = false;
+  enum class Kind : std::uint8_t {
+    prometheus,    ///< its alerts, rules and targets, polled
+    alertmanager,  ///< its alerts, polled, or its webhook
+    promql,        ///< any expression, polled: on while it gives a series (or a scalar but 0)
+    grafana,       ///< the webhook of Grafana's alerting
+    pager,         ///< a pager's webhook: triggered, acknowledged, resolved
+    webhook,       ///< any JSON that is posted, read by `fields`
+    log,           ///< lines of a file or of the journal, read by an agent
+    probe,         ///< a breach of one of the experiment's own probes
+    person,        ///< somebody says `firedrill detected`
+  } kind = Kind::prometheus;
+  std::string url;         ///< base URL; alertmanager may be webhook only: empty
+  Duration poll{500'000};  ///< between looks; for log, between readings
+  bool webhook = false;    ///< it posts to the controller
+  std::string alert;       ///< alertname of what it finds, where it has no names of its own
+  std::string severity;    ///< label of the same
+  std::string query;       ///< promql
+  WebhookFields fields;    ///< webhook
+  std::string from;        ///< log: target or host
+  Json arguments = Json::object();      ///< log: of the agent's probe
+  std::string probe;                    ///< probe: a steady-state probe by name
+  std::optional<Duration> clock_error;  ///< how far its clock may be off, on the word of the file
+  std::string pointer;
+};
+
+/// Which alerts get somebody out of bed: those whose `label` has one of these values.
+struct Paging {
+  std::string label = "severity";
+  std::vector<std::string> wakes{"page", "critical"};
 };
 
 struct StepVerification {
@@ -74,6 +107,7 @@ struct Objectives {
   std::optional<Duration> ttd, tta, ttm, ttr;
   std::optional<double> slo;
   std::optional<Duration> window;
+  Duration clock_error{1'000'000};  ///< a clock known worse than this makes a run inconclusive
 };
 
 /// How long each part of a run lasts.

@@ -26,6 +26,7 @@ struct Experiment {
   std::vector<Detector> detectors;
   std::vector<ExpectedDetection> expected;
   std::vector<AlertMatch> forbidden;
+  Paging paging;
   std::string runbook_url;
   std::vector<RunbookStep> steps;
   std::optional<Responder> responder;

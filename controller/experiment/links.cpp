@@ -121,6 +121,16 @@ Result<void> check_refs(const Json& document, const Names& probes) {
   return {};
 }
 
+Result<void> check_detectors(const Experiment& experiment, const Names& probes) {
+  for (const Detector& detector : experiment.detectors)
+    if (detector.kind == Detector::Kind::probe)
+      if (auto done = require_known(detector.probe, probes, "probe",
+                                    pointer_join(detector.pointer, "probe"));
+          !done)
+        return done;
+  return {};
+}
+
 Result<void> check_detections(const Experiment& experiment) {
   const Names detectors =
       names_of(experiment.detectors, [](const Detector& d) -> std::string_view { return d.name; });
@@ -189,6 +199,7 @@ Result<void> check_links(const Json& document, const Experiment& experiment) {
     return done;
   if (auto done = check_targets(experiment); !done) return done;
   if (auto done = check_refs(document, probes); !done) return done;
+  if (auto done = check_detectors(experiment, probes); !done) return done;
   if (auto done = check_detections(experiment); !done) return done;
   return check_stops_and_injects(experiment, probes);
 }

@@ -28,6 +28,7 @@ namespace firedrill::format {
 [[nodiscard]] Result<void> read_targets(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_hypothesis(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_method(const Json& document, Experiment& out);
+[[nodiscard]] Result<void> read_detectors(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_detections(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_runbook(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_exercise(const Json& document, Experiment& out);

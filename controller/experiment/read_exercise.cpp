@@ -1,4 +1,4 @@
-// Detections, runbook, stop conditions, injects, objectives and phases.
+// Expected detections, runbook, stop conditions, injects, objectives and phases.
 #include <fmt/format.h>
 
 #include "controller/experiment/read.hpp"
@@ -11,24 +11,6 @@ Result<AlertMatch> read_match(const Json& json, const std::string& pointer) {
   AlertMatch out{labels_of(json, "match")};
   if (out.labels.empty())
     return fail_at(pointer_join(pointer, "match"), "an empty match fits every alert; name a label");
-  return out;
-}
-
-Result<Detector> read_detector(const std::string& name, const Json& json,
-                               const std::string& pointer) {
-  Detector out;
-  out.name = name;
-  const bool is_prometheus = text_of(json, "type") == "prometheus";
-  out.kind = is_prometheus ? Detector::Kind::prometheus : Detector::Kind::alertmanager;
-  out.url = text_of(json, "url");
-  out.poll = duration_of(json, "poll", out.poll);
-  out.webhook = flag_of(json, "webhook");
-  if (is_prometheus && out.webhook)
-    return fail_at(pointer_join(pointer, "webhook"), "Prometheus has no webhook; Alertmanager has");
-  if (out.url.empty() && !out.webhook)
-    return fail_at(pointer, "a detector needs a 'url', or for alertmanager a 'webhook'");
-  if (!out.url.empty() && !out.url.starts_with("http://") && !out.url.starts_with("https://"))
-    return fail_at(pointer_join(pointer, "url"), "a URL begins with http:// or https://");
   return out;
 }
 
@@ -89,11 +71,6 @@ Result<void> read_stop_conditions(const Json& document, Experiment& out) {
 }  // namespace
 
 Result<void> read_detections(const Json& document, Experiment& out) {
-  for (const auto& [name, json] : object_of(document, "detectors").items()) {
-    auto detector = read_detector(name, json, pointer_join("/detectors", name));
-    if (!detector) return std::unexpected(detector.error());
-    out.detectors.push_back(std::move(*detector));
-  }
   const Json& expected = list_of(document, "expected-detections");
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const Json& json = expected[i];
@@ -149,6 +126,7 @@ Result<void> read_exercise(const Json& document, Experiment& out) {
   if (objectives.slo && (*objectives.slo <= 0 || *objectives.slo >= 1))
     return fail_at("/objectives/slo", "an SLO lies between 0 and 1, e.g. 0.999");
   objectives.window = optional_duration(goals, "window");
+  objectives.clock_error = duration_of(goals, "clock-error", objectives.clock_error);
   const Json& phases = object_of(document, "phases");
   out.phases.baseline = duration_of(phases, "baseline", out.phases.baseline);
   out.phases.recovery = duration_of(phases, "recovery", out.phases.recovery);

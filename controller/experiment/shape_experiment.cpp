@@ -11,11 +11,24 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::array kContributionLevels{"high"sv, "medium"sv, "low"sv, "none"sv};
-constexpr std::array kDetectorTypes{"prometheus"sv, "alertmanager"sv};
+constexpr std::array kDetectorTypes{"prometheus"sv, "alertmanager"sv, "promql"sv,
+                                    "grafana"sv,    "pager"sv,        "webhook"sv,
+                                    "log"sv,        "probe"sv,        "person"sv};
 constexpr std::array kVerifyTypes{"attested"sv, "ack"sv, "probe"sv};
 constexpr std::array kHypothesisStrategies{"default"sv, "continuously"sv};
 constexpr std::array kRollbackStrategies{"default"sv, "always"sv, "never"sv};
 constexpr double kLongest = 7 * kDay;
+
+constexpr Key kFieldsKeys[] = {
+    {.name = "state", .help = "JSON pointer to what tells on from off; each post means on without"},
+    {.name = "on", .kind = Kind::words, .help = "the values of state that mean on"},
+    {.name = "name", .help = "JSON pointer to the alert's name"},
+    {.name = "id", .help = "JSON pointer to what tells one alert from another"},
+    {.name = "at",
+     .help = "JSON pointer to its instant: RFC 3339, or Unix seconds or milliseconds"},
+    {.name = "severity", .help = "JSON pointer to its severity"},
+};
+constexpr Shape kFields{"fields", kFieldsKeys};
 
 constexpr Key kDetectorKeys[] = {
     {.name = "type", .kind = Kind::choice, .required = true, .choices = kDetectorTypes},
@@ -24,6 +37,23 @@ constexpr Key kDetectorKeys[] = {
      .kind = Kind::duration,
      .help = "500ms unless given",
      .min = kSecond / 10,
+     .max = kMinute},
+    {.name = "alert", .help = "name of the alert it raises; the detector's own unless given"},
+    {.name = "severity", .help = "of the alert it raises"},
+    {.name = "query", .help = "promql: on while this gives a series"},
+    {.name = "fields",
+     .kind = Kind::object,
+     .help = "webhook: where the posted JSON says what",
+     .shape = &kFields},
+    {.name = "from", .help = "log: the target or host whose log it is"},
+    {.name = "file", .help = "log: below /var/log, or named *.log"},
+    {.name = "unit", .help = "log: a systemd unit, read from the journal"},
+    {.name = "contains", .help = "log: lines that hold this text"},
+    {.name = "regex", .help = "log: lines that match this POSIX extended expression"},
+    {.name = "probe", .help = "probe: one of the steady state; on while it is in breach"},
+    {.name = "clock-error",
+     .kind = Kind::duration,
+     .help = "its clock is this close to true, by your word: its own instants then count",
      .max = kMinute},
     {.name = "webhook",
      .kind = Kind::flag,
@@ -48,6 +78,12 @@ constexpr Key kExpectedKeys[] = {
     {.name = "severity"},
 };
 constexpr Shape kExpected{"an expected detection", kExpectedKeys};
+
+constexpr Key kPagingKeys[] = {
+    {.name = "label", .help = "severity unless given"},
+    {.name = "wakes", .kind = Kind::words, .help = "page and critical unless given"},
+};
+constexpr Shape kPaging{"paging", kPagingKeys};
 
 constexpr Key kForbiddenKeys[] = {
     {.name = "match", .kind = Kind::labels, .required = true, .help = "labels, all equal"},
@@ -131,6 +167,11 @@ constexpr Key kObjectivesKeys[] = {
      .help = "of the SLO",
      .min = kMinute,
      .max = 366 * kDay},
+    {.name = "clock-error",
+     .kind = Kind::duration,
+     .help = "a clock known worse than this makes a run inconclusive; 1s unless given",
+     .min = 1000,
+     .max = kMinute},
     {.name = "ttd", .kind = Kind::duration, .max = kLongest},
     {.name = "tta", .kind = Kind::duration, .max = kLongest},
     {.name = "ttm", .kind = Kind::duration, .max = kLongest},
@@ -189,6 +230,10 @@ constexpr Key kExperimentKeys[] = {
     {.name = "detectors", .kind = Kind::map, .shape = &kDetector},
     {.name = "expected-detections", .kind = Kind::list, .shape = &kExpected},
     {.name = "forbidden-alerts", .kind = Kind::list, .shape = &kForbidden},
+    {.name = "paging",
+     .kind = Kind::object,
+     .help = "which alerts wake somebody, by a label",
+     .shape = &kPaging},
     {.name = "runbook", .kind = Kind::object, .shape = &kRunbook},
     {.name = "responder", .kind = Kind::object, .shape = &kResponder},
     {.name = "stop-conditions", .kind = Kind::list, .shape = &kStop},

@@ -1,7 +1,5 @@
 // Assembles the measures from the log: pure, and the same whatever order the events arrived in.
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -10,8 +8,6 @@
 namespace firedrill {
 namespace measuring {
 namespace {
-
-constexpr Duration kClockLimit{1'000'000};  ///< beyond this, seconds mean nothing
 
 bool ends_watching(const Event& event) {
   return event.kind != event_kind::run_verdict && event.kind != event_kind::note;
@@ -92,22 +88,6 @@ void budget(const Experiment& experiment, Measures& measures) {
   if (allowed > 0) measures.budget_spent = static_cast<double>(measures.breached.count()) / allowed;
 }
 
-void doubt_clocks(const Log& log, Measures& measures) {
-  std::set<std::string> hosts;
-  for (const InjectionSpan& span : measures.injections) hosts.insert(span.host);
-  for (const SliSeries& series : measures.series) hosts.insert(series.host);
-  std::map<std::string, Duration> errors;
-  for (const Event* event : log) {
-    if (event->kind != event_kind::clock_estimate) continue;
-    const auto error = number_of(event->data, "error_us");
-    if (error) errors[text_of(event->data, "host")] = Duration{static_cast<std::int64_t>(*error)};
-  }
-  for (const auto& [host, error] : errors)
-    if (hosts.contains(host) && error > kClockLimit)
-      measures.doubts.push_back(
-          fmt::format("the clock of {} is known only to ± {}", host, in_words(error)));
-}
-
 void doubt_probes(const Experiment& experiment, const std::vector<Track>& tracks,
                   Measures& measures) {
   for (const ProbeSpec& spec : experiment.probes) {
@@ -144,6 +124,7 @@ void doubt_injections(Measures& measures) {
 void doubts(const Log& log, const Experiment& experiment, const std::vector<Track>& tracks,
             Measures& measures) {
   doubt_injections(measures);
+  clocks(log, measures);
   if (!measures.finished) measures.doubts.push_back("the log ends before the run was finished");
   if (measures.steady_before == false)
     measures.doubts.push_back("the steady state did not hold before the fault");
@@ -157,7 +138,7 @@ void doubts(const Log& log, const Experiment& experiment, const std::vector<Trac
   if (measures.forbidden_asked && measures.points.injected &&
       was_blind(log, "", measures.points.injected->at, measures.ended))
     measures.doubts.emplace_back("a detector was lost during the fault: forbidden alerts unseen");
-  doubt_clocks(log, measures);
+  doubt_clocks(experiment, measures);
 }
 
 }  // namespace measuring
@@ -200,6 +181,7 @@ Result<Measures> measure(std::span<const Event> events, const Experiment& experi
   for (const measuring::Track& track : tracks) measures.series.push_back(track.series);
   measuring::people(log, experiment, measures);
   measuring::budget(experiment, measures);
+  measuring::predictions(log, experiment, measures);
   measures.intervals = measuring::intervals(experiment, measures);
   measures.ladder = measuring::ladder(experiment, measures);
   measuring::doubts(log, experiment, tracks, measures);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controller/experiment/experiment.hpp"
+#include "controller/measure/prediction.hpp"
 #include "controller/measure/spans.hpp"
 #include "firedrill/event.hpp"
 
@@ -23,6 +24,8 @@ struct Measures {
   std::vector<InjectionSpan> injections;
   std::vector<AlertSpan> alerts;
   std::vector<DetectionResult> detections;
+  std::vector<Prediction> predictions;  ///< one for each of the detections
+  std::vector<ClockSpan> clocks;
   std::vector<StepResult> steps;
   std::optional<bool> steady_before, steady_after;
   bool baseline_quiet = true;  ///< no expected alert was pending or firing before t_inj

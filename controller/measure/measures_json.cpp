@@ -40,6 +40,11 @@ std::string_view word(DetectionOutcome outcome) {
   return "unknown";
 }
 
+std::string_view word(Basis basis) {
+  if (basis == Basis::notice) return "notice";
+  return basis == Basis::source ? "source" : "looks";
+}
+
 std::string_view word(StepOutcome outcome) {
   switch (outcome) {
     case StepOutcome::on_time:
@@ -151,7 +156,12 @@ Json to_json(const AlertSpan& span) {
           {"pending", instant(span.pending)},
           {"fired", instant(span.fired)},
           {"notified", instant(span.notified)},
+          {"acknowledged", instant(span.acknowledged)},
           {"resolved", instant(span.resolved)},
+          {"basis", word(span.basis)},
+          {"severity", span.severity},
+          {"wakes", span.wakes},
+          {"muted_by", span.muted_by},
           {"before_injection", span.before_injection},
           {"already", span.already},
           {"expected", span.expected},
@@ -167,7 +177,36 @@ Json to_json(const DetectionResult& result) {
           {"after_injection_us", micros(result.after_injection)},
           {"within_us", result.within.count()},
           {"why", result.why},
+          {"severity", result.severity},
+          {"wakes", result.wakes},
+          {"unheard", result.unheard},
           {"evidence", result.seq}};
+}
+
+Json range(const std::optional<Range>& span) {
+  if (!span) return nullptr;
+  return {{"low_us", span->low.count()}, {"high_us", span->high.count()}};
+}
+
+Json to_json(const Prediction& prediction) {
+  Json segments = Json::array();
+  for (const Segment& segment : prediction.segments)
+    segments.push_back({{"name", segment.name},
+                        {"predicted", range(segment.predicted)},
+                        {"measured", range(segment.measured)},
+                        {"excess_us", segment.excess().count()},
+                        {"why", segment.why}});
+  return {{"detection", prediction.detection}, {"alertname", prediction.alertname},
+          {"fire", range(prediction.fire)},    {"fire_measured", range(prediction.fire_measured)},
+          {"gap_us", micros(prediction.gap)},  {"cause", prediction.cause},
+          {"why_none", prediction.why_none},   {"segments", std::move(segments)}};
+}
+
+Json to_json(const ClockSpan& clock) {
+  return {{"name", clock.name},
+          {"monitor", clock.monitor},
+          {"offset_us", clock.offset.count()},
+          {"error_us", clock.error.count()}};
 }
 
 Json to_json(const StepResult& step) {
@@ -235,6 +274,8 @@ Json to_json(const Measures& measures) {
           {"injections", list(measures.injections)},
           {"alerts", list(measures.alerts)},
           {"detections", list(measures.detections)},
+          {"predictions", list(measures.predictions)},
+          {"clocks", list(measures.clocks)},
           {"steps", list(measures.steps)},
           {"ladder", list(measures.ladder)},
           {"marks", list(measures.marks)},

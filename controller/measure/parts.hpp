@@ -36,6 +36,7 @@ struct Mood {
   enum class State : std::uint8_t { good, bad, unknown } state = State::unknown;
   UtcTime from{}, to{};
   Duration uncertainty{};
+  Duration unseen{};  ///< the end of the window in which it did not look any more
 };
 
 /// A probe on a host: its series for people, and the moods that breaches are made of.
@@ -76,6 +77,15 @@ void injections(const Log& log, Measures& measures);
 void alerts(const Log& log, const Experiment& experiment, Measures& measures);
 /// One result for each expected detection, and whether the baseline was quiet.
 void detections(const Log& log, const Experiment& experiment, Measures& measures);
+/// The injection that `within` counts from: the named action's first, or the run's first; or null.
+[[nodiscard]] const InjectionSpan* reference_of(const ExpectedDetection& expected,
+                                                const Measures& measures);
+/// What the rules in the log say of when each should have fired, against when it did.
+void predictions(const Log& log, const Experiment& experiment, Measures& measures);
+/// The last estimate of each clock; doubts about those that were set during the run.
+void clocks(const Log& log, Measures& measures);
+/// Doubts about clocks that are known worse than the experiment allows.
+void doubt_clocks(const Experiment& experiment, Measures& measures);
 /// Was this detector (any, when empty) lost for some of the time between the two instants?
 [[nodiscard]] bool was_blind(const Log& log, const std::string& detector, UtcTime from, UtcTime to);
 /// May this alert answer that expectation? Labels and detector.

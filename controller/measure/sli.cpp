@@ -38,8 +38,13 @@ void add_sample(const Event& event, const ProbeSpec& spec, Track& track) {
   const UtcTime from = std::min(to, time_of(event.data, "from_us").value_or(to));
   const std::optional<Json> value = value_of(event.data, spec);
   const State state = state_of(event.data, value, spec);
-  track.moods.push_back({.state = state, .from = from, .to = to, .uncertainty = event.uncertainty});
   const double count = number_of(event.data, "count").value_or(0);
+  // Operations start evenly over the window: what begins after the last of them is not seen.
+  const Json* values = object_of(event.data, "values");
+  const bool operations = values != nullptr && values->contains("error_ratio") && count >= 1;
+  const Duration unseen = operations ? (to - from) / std::llround(count) : Duration{0};
+  track.moods.push_back(
+      {.state = state, .from = from, .to = to, .uncertainty = event.uncertainty, .unseen = unseen});
   SliPoint point{.at = from + (to - from) / 2};
   point.known = value && value->is_number() && std::isfinite(value->get<double>());
   if (point.known) point.value = value->get<double>();
@@ -143,10 +148,11 @@ std::vector<Breach> breaches_of(const Track& track) {
   std::vector<Mood> bad;
   const auto close = [&](std::optional<UtcTime> next_good) {
     if (static_cast<int>(bad.size()) >= track.breach_after)
-      breaches.push_back({.began = between(last_good ? last_good->to : bad.front().from,
-                                           bad.front().to, bad.front().uncertainty),
-                          .first_bad_to = bad.front().to,
-                          .until = next_good.value_or(bad.back().to)});
+      breaches.push_back(
+          {.began = between(last_good ? last_good->to - last_good->unseen : bad.front().from,
+                            bad.front().to, bad.front().uncertainty),
+           .first_bad_to = bad.front().to,
+           .until = next_good.value_or(bad.back().to)});
     bad.clear();
   };
   for (const Mood& mood : track.moods) {

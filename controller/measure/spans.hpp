@@ -80,10 +80,20 @@ struct InjectionSpan {
   std::int64_t active_seq = 0, ended_seq = 0;  ///< evidence
 };
 
+/// What an alert's firing instant rests on: our looks at it, its source's own word, or only that
+/// somebody was told.
+enum class Basis : std::uint8_t { looks, source, notice };
+
 struct AlertSpan {
   std::string alertname, fingerprint, detector;
   Json labels = Json::object();
-  std::optional<Instant> pending, fired, notified, resolved;
+  std::optional<Instant> pending, fired, notified, acknowledged, resolved;
+  Basis basis = Basis::looks;
+  std::string severity;  ///< the value of the label that decides whom it wakes, or empty
+  bool wakes = false;    ///< somebody would have been woken
+  std::vector<std::string> muted_by;      ///< silences and inhibiting alerts: nobody was told
+  std::string group_key;                  ///< of its notification
+  std::optional<std::int64_t> starts_us;  ///< as the notification has it: names the episode
   bool before_injection = false;
   bool already = false;  ///< on at the detector's first look: nobody knows since when
   bool expected = false, forbidden = false;
@@ -100,7 +110,17 @@ struct DetectionResult {
   Duration within{};
   std::optional<UtcTime> from;  ///< the injection that `within` counts from
   std::string why;              ///< the outcome in words
+  std::string severity;         ///< of the alert that came
+  std::string unheard;          ///< why the alert that came would not be heard as was expected
+  bool wakes = false;
   std::int64_t seq = 0;
+};
+
+/// The last estimate of a clock against the controller's.
+struct ClockSpan {
+  std::string name;  ///< a host, or a detector
+  bool monitor = false;
+  Duration offset{}, error{};
 };
 
 enum class StepOutcome : std::uint8_t { on_time, late, skipped, out_of_order };

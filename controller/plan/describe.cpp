@@ -68,6 +68,7 @@ Json to_json(const Plan& plan) {
               {"injections", Json::array()},
               {"probes", Json::array()},
               {"step-probes", Json::array()},
+              {"detector-probes", Json::array()},
               {"processes", Json::array()},
               {"rollbacks", Json::array()}};
   for (const PlannedInjection& one : plan.injections)
@@ -80,6 +81,9 @@ Json to_json(const Plan& plan) {
   for (const PlannedStepProbe& one : plan.step_probes)
     out["step-probes"].push_back(
         {{"step", one.step}, {"host", one.host}, {"probe", one.verify.probe}});
+  for (const PlannedDetectorProbe& one : plan.detector_probes)
+    out["detector-probes"].push_back(
+        {{"detector", one.detector}, {"host", one.host}, {"arguments", one.arguments}});
   for (const PlannedProcess& one : plan.processes) {
     Json json = process_json(one.action);
     json["start"] = to_string(one.start);
@@ -108,6 +112,9 @@ std::string to_text(const Plan& plan) {
                        one.spec.name, one.spec.kind, to_string(one.spec.interval));
   for (const PlannedStepProbe& one : plan.step_probes)
     out += fmt::format("  {:<10} step {} ({})\n", one.host, one.step, one.verify.probe);
+  for (const PlannedDetectorProbe& one : plan.detector_probes)
+    out += fmt::format("  {:<10} detector {} (log {})\n", one.host, one.detector,
+                       words_of(one.arguments));
   out += fmt::format("time: {} baseline, {} faults, at most {} recovery\n",
                      to_string(plan.phases.baseline), to_string(plan.fault_time),
                      to_string(plan.phases.recovery));

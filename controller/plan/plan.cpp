@@ -128,18 +128,23 @@ Result<void> plan_injections(Planner& planner) {
   return {};
 }
 
-/// The hosts that measure for a probe: a target's, or one host by its own name.
+/// A target's hosts, or one host by its own name.
+Result<std::vector<std::string>> hosts_of(const Planner& planner, const std::string& from,
+                                          const std::string& pointer) {
+  const auto target = planner.plan.targets.find(from);
+  if (target != planner.plan.targets.end()) return target->second;
+  if (find_agent(planner.agents, from) != nullptr) return std::vector{from};
+  return std::unexpected(Error{ErrorCode::not_found, 0,
+                               fmt::format("'{}' is neither a target nor a connected host.{}", from,
+                                           host_suggestion(from, planner.agents)),
+                               pointer});
+}
+
+/// The hosts that measure for a probe.
 Result<std::vector<std::string>> vantage_hosts(const Planner& planner, const ProbeSpec& probe) {
   const std::string pointer = pointer_join(probe.pointer, "from");
   const auto target = planner.plan.targets.find(probe.from);
-  if (target == planner.plan.targets.end()) {
-    if (find_agent(planner.agents, probe.from) != nullptr) return std::vector{probe.from};
-    return std::unexpected(
-        Error{ErrorCode::not_found, 0,
-              fmt::format("'{}' is neither a target nor a connected host.{}", probe.from,
-                          host_suggestion(probe.from, planner.agents)),
-              pointer});
-  }
+  if (target == planner.plan.targets.end()) return hosts_of(planner, probe.from, pointer);
   const bool all = planner.experiment.targets.at(probe.from).mode == TargetMode::all;
   if (all || target->second.size() == 1) return target->second;
   return fail_at(pointer, fmt::format("target '{}' gives {} hosts, and a probe measures from one; "
@@ -186,6 +191,24 @@ Result<void> plan_steps(Planner& planner) {
   return {};
 }
 
+/// A log is read on each of the hosts that the detector names.
+Result<void> plan_detectors(Planner& planner) {
+  for (const Detector& detector : planner.experiment.detectors) {
+    if (detector.kind != Detector::Kind::log) continue;
+    const auto hosts = hosts_of(planner, detector.from, pointer_join(detector.pointer, "from"));
+    if (!hosts) return std::unexpected(hosts.error());
+    const Place place{detector.pointer, detector.pointer, detector.pointer};
+    for (const std::string& host : *hosts) {
+      const AgentView& agent = *find_agent(planner.agents, host);
+      if (auto done = check_probe(agent, "log", detector.arguments, "matches", place); !done)
+        return done;
+      planner.plan.detector_probes.push_back(
+          {detector.name, host, detector.arguments, detector.poll});
+    }
+  }
+  return {};
+}
+
 void plan_rest(Planner& planner) {
   const Experiment& experiment = planner.experiment;
   Plan& plan = planner.plan;
@@ -214,6 +237,7 @@ std::vector<std::string> Plan::hosts() const {
   for (const PlannedProbe& probe : probes)
     if (!probe.host.empty()) out.insert(probe.host);
   for (const PlannedStepProbe& probe : step_probes) out.insert(probe.host);
+  for (const PlannedDetectorProbe& probe : detector_probes) out.insert(probe.host);
   return {out.begin(), out.end()};
 }
 
@@ -231,7 +255,8 @@ Result<Plan> make_plan(const Experiment& experiment, std::span<const AgentView> 
   planner.plan.seed = options.seed;
   planner.plan.sham = options.sham;
   if (auto done = check_connected_once(agents); !done) return std::unexpected(done.error());
-  for (const auto part : {resolve_targets, plan_injections, plan_probes, plan_steps})
+  for (const auto part :
+       {resolve_targets, plan_injections, plan_probes, plan_steps, plan_detectors})
     if (auto done = part(planner); !done) return std::unexpected(done.error());
   plan_rest(planner);
   return std::move(planner.plan);

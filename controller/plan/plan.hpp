@@ -50,6 +50,13 @@ struct PlannedStepProbe {
   StepVerification verify;
 };
 
+/// What an agent watches for a detector of type `log`, on one host.
+struct PlannedDetectorProbe {
+  std::string detector, host;
+  Json arguments = Json::object();  ///< of the agent's probe "log"
+  Duration interval{};
+};
+
 struct PlannedProcess {
   ProcessAction action;
   Duration start{};  ///< from t0
@@ -64,6 +71,7 @@ struct Plan {
   std::vector<PlannedInjection> injections;  ///< by start, then file order, then host
   std::vector<PlannedProbe> probes;
   std::vector<PlannedStepProbe> step_probes;
+  std::vector<PlannedDetectorProbe> detector_probes;
   std::vector<PlannedProcess> processes;  ///< by start
   std::vector<ProcessAction> rollbacks;   ///< in file order, one after another; empty for "never"
   std::vector<Inject> injects;            ///< by `at`

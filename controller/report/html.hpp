@@ -27,6 +27,8 @@ extern const std::string_view kPageScript;
 /// How the values of each probe spread while the fault lasted: a histogram, and its modes.
 [[nodiscard]] std::string html_spread_table(const Measures& measures);
 [[nodiscard]] std::string html_detection_table(const Measures& measures);
+/// When each expected alert should have come, by segment, against when it came; and the clocks.
+[[nodiscard]] std::string html_prediction_table(const Measures& measures);
 [[nodiscard]] std::string html_step_table(const Measures& measures);
 [[nodiscard]] std::string html_host_table(const Measures& measures);
 /// The log without probe samples, which the picture shows; stops at `most_bytes`, and says so.

@@ -38,7 +38,48 @@ std::string_view style_of(DetectionOutcome outcome) {
   return outcome == DetectionOutcome::missed || outcome == DetectionOutcome::late ? "no" : "eh";
 }
 
+std::string waking_of(const DetectionResult& result, const Measures& measures) {
+  const auto alert = std::ranges::find(measures.alerts, result.seq, &AlertSpan::seq);
+  return result.fired && alert != measures.alerts.end() ? waking_words(*alert) : "";
+}
+
+std::string clocks_note(const Measures& measures) {
+  std::string out;
+  for (const ClockSpan& clock : measures.clocks)
+    out += fmt::format("{}{} {}", out.empty() ? "Clocks against the controller’s: " : ", ",
+                       clock.name, clock_words(clock));
+  return escape(shorten(out, 600));
+}
+
 }  // namespace
+
+std::string html_prediction_table(const Measures& measures) {
+  std::string out =
+      open_table("Predicted against measured", {"", "segment", "predicted", "measured", "why"});
+  std::size_t rows = 0;
+  for (const Prediction& prediction : measures.predictions) {
+    if (++rows > kMostRows) continue;
+    out += "<tr>" + cell(shorten(prediction.detection, 80)) + cell("fault to alert", "r") +
+           cell(range_words(prediction.fire), "r") +
+           cell(prediction.fire_measured ? range_words(prediction.fire_measured) : "", "r") +
+           cell(shorten(prediction.why_none.empty() ? "cause: " + prediction.cause
+                                                    : prediction.why_none,
+                        240),
+                "s") +
+           "</tr>\n";
+    for (const Segment& segment : prediction.segments) {
+      if (++rows > kMostRows) continue;
+      const bool longer = segment.excess() > Duration{0};
+      out += "<tr>" + cell(longer ? "✕ longer" : "", longer ? "no" : "") + cell(segment.name, "r") +
+             cell(range_words(segment.predicted), "r") +
+             cell(segment.measured ? range_words(segment.measured) : "", "r") +
+             cell(shorten(segment.why, 200), "s") + "</tr>\n";
+    }
+  }
+  const std::string note = clocks_note(measures);
+  if (rows == 0) return note.empty() ? "" : "<p class=\"note\">" + note + "</p>\n";
+  return out + close_table(rows, note);
+}
 
 std::string html_legend() {
   constexpr std::pair<std::string_view, std::string_view> kItems[] = {
@@ -97,8 +138,8 @@ std::string html_interval_table(const Measures& measures) {
 
 std::string html_detection_table(const Measures& measures) {
   const UtcTime origin = origin_of(measures);
-  std::string out =
-      open_table("Detections", {"", "what", "detector", "fired", "allowed", "in words"});
+  std::string out = open_table(
+      "Detections", {"", "what", "detector", "fired", "allowed", "would wake", "in words"});
   std::size_t rows = 0;
   for (const DetectionResult& result : measures.detections) {
     if (++rows > kMostRows) continue;
@@ -113,7 +154,7 @@ std::string html_detection_table(const Measures& measures) {
            cell(shorten(result.name, 80)) +
            cell(result.source.empty() ? "any" : result.source, "s") +
            cell(when(result.fired, origin), "r") + cell(spoken(result.within), "r") +
-           cell(shorten(result.why, 200), "s") + "</tr>\n";
+           cell(waking_of(result, measures), "s") + cell(shorten(result.why, 200), "s") + "</tr>\n";
   }
   for (const AlertSpan& alert : measures.alerts) {
     if (alert.expected || ++rows > kMostRows) continue;
@@ -121,6 +162,7 @@ std::string html_detection_table(const Measures& measures) {
     out += "<tr>" + cell(bad ? "✕ forbidden" : "– not expected", bad ? "no" : "eh") +
            cell(shorten(alert.alertname, 80)) + cell(alert.detector, "s") +
            cell(when(alert.fired, origin), "r") + cell("", "r") +
+           cell(alert.fired ? waking_words(alert) : "", "s") +
            cell(alert.fired ? (alert.before_injection ? "was on before the injection" : "")
                             : "pending only",
                 "s") +

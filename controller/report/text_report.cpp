@@ -143,6 +143,36 @@ void detection_rows(Page& page, const Measures& measures) {
                             since(alert.fired->at, origin_of(measures))));
 }
 
+/// Each part of the way on one line: predicted, and what it took.
+void prediction_rows(Page& page, const Measures& measures) {
+  std::size_t shown = 0;
+  for (const Prediction& prediction : measures.predictions) {
+    if (prediction.segments.empty() || shown++ >= kMostRows) continue;
+    if (shown == 1) page.heading("predicted against measured (from the fault to the alert)");
+    const std::string name = plain(shorten(prediction.detection, 18));
+    page.wrapped("       ", fmt::format("  {:<18}", name),
+                 plain(shorten(prediction_words(prediction), 160)));
+    if (shown > 2) continue;  // the page holds the table of each
+    for (const Segment& segment : prediction.segments)
+      if (segment.predicted || segment.measured)
+        page.line(fmt::format("    {:<11} predicted {:<20} took {:<20} {}", segment.name,
+                              range_words(segment.predicted), range_words(segment.measured),
+                              segment.excess() > Duration{0} ? page.paint("LONGER", "33") : ""));
+    page.wrapped("       ", "    cause      ", plain(shorten(prediction.cause, 160)));
+  }
+  page.more(shown);
+}
+
+void clock_row(Page& page, const Measures& measures) {
+  std::string words;
+  std::size_t shown = 0;
+  for (const ClockSpan& clock : measures.clocks)
+    if (shown++ < kMostRows)
+      words += fmt::format("{}{} {}", words.empty() ? "" : ", ", plain(shorten(clock.name, 24)),
+                           clock_words(clock));
+  if (!words.empty()) page.wrapped("        ", "clocks: ", words);
+}
+
 void step_rows(Page& page, const Measures& measures) {
   if (measures.steps.empty() || !measures.points.injected) return;
   page.heading("runbook");
@@ -224,9 +254,11 @@ std::string text_report(const Measures& measures, const Scorecard& card,
   interval_rows(page, measures);
   mode_rows(page, measures);
   detection_rows(page, measures);
+  prediction_rows(page, measures);
   step_rows(page, measures);
   score_rows(page, card);
   host_rows(page, measures);
+  clock_row(page, measures);
   return page.take();
 }
 

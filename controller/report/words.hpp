@@ -35,6 +35,15 @@ namespace firedrill::reporting {
 /// "users hurt" for t_imp, and so on.
 [[nodiscard]] std::string_view point_name(std::string_view point);
 
+/// "5.0 s to 7.0 s", "7.0 s" when both ends read alike, or "?".
+[[nodiscard]] std::string range_words(const std::optional<Range>& range);
+/// "page: wakes somebody", "ticket: wakes nobody", "muted by …", or "no severity".
+[[nodiscard]] std::string waking_words(const AlertSpan& alert);
+/// "+4.998 s ± 3 ms": a clock against the controller's.
+[[nodiscard]] std::string clock_words(const ClockSpan& clock);
+/// One line on a prediction: "predicted 5.0 s to 7.0 s, took 6.1 s; none: …".
+[[nodiscard]] std::string prediction_words(const Prediction& prediction);
+
 [[nodiscard]] std::string_view word(DetectionOutcome outcome);
 [[nodiscard]] std::string_view word(StepOutcome outcome);
 [[nodiscard]] std::string_view word(StepEvidence evidence);

@@ -1,7 +1,8 @@
 #include "controller/runner/api.hpp"
 
-#include <array>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "controller/runner/loop.hpp"
 #include "firedrill/event.hpp"
@@ -21,17 +22,38 @@ HttpResponse refuse(int status, std::string what, std::string pointer = {}) {
   return answer(status, {{"error", {{"what", std::move(what)}, {"pointer", std::move(pointer)}}}});
 }
 
-/// Who says it, and the rest of the body. An empty body is an empty object.
+constexpr std::int64_t kLongestAgoUs = 60'000'000;
+
+/// Who says it, when, and the rest of the body. An empty body is an empty object.
 struct Word {
-  std::string who, text;
+  std::string who, text, alertname;
+  Moment when;
 };
 
+/// It was said `ago` before it was sent, and took between nothing and the round trip to arrive.
+Result<Moment> read_moment(ObjectReader& reader, UtcTime received) {
+  const std::int64_t ago = reader.optional_integer("ago_us", 0);
+  const std::int64_t trip = reader.optional_integer("round_trip_us", 0);
+  for (const auto& [key, value] : {std::pair{"ago_us", ago}, {"round_trip_us", trip}})
+    if (value < 0 || value > kLongestAgoUs)
+      return fail_at(reader.at(key), "it may be 0 to 60000000 microseconds");
+  return Moment{.at = received - Duration{ago} - Duration{trip / 2},
+                .uncertainty = Duration{(trip + 1) / 2}};
+}
+
 Result<Word> read_word(const HttpRequest& request, std::string_view text_key) {
+  const UtcTime received = utc_now();
   const auto body = parse_json(request.body.empty() ? "{}" : request.body, "request");
   if (!body) return std::unexpected(body.error());
   ObjectReader reader(*body, "");
   Word word{.who = reader.optional_text("who", request.subject),
-            .text = reader.optional_text(text_key)};
+            .text = reader.optional_text(text_key),
+            .alertname = {},
+            .when = {}};
+  if (text_key != "alertname") word.alertname = reader.optional_text("alertname");
+  const auto when = read_moment(reader, received);
+  if (!when) return std::unexpected(when.error());
+  word.when = *when;
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return word;
 }
@@ -53,7 +75,7 @@ HttpResponse step_done(const HttpRequest& request, const std::string& step, cons
   const auto word = read_word(request, "note");
   if (!word) return refuse(400, word.error().what, word.error().pointer);
   actions.word(event_kind::step_done, word->who,
-               {{"step", step}, {"note", word->text}, {"by", commander(request)}});
+               {{"step", step}, {"note", word->text}, {"by", commander(request)}}, word->when);
   return answer(200, {{"run", board.run}, {"step", step}});
 }
 
@@ -62,25 +84,61 @@ HttpResponse post_word(const HttpRequest& request, std::string_view path, const 
   if (path.starts_with("steps/") && path.ends_with("/done"))
     return step_done(request, std::string(path.substr(6, path.size() - 11)), board, actions);
   const bool halt = path == "halt";
-  const bool ack = path == "ack";
-  if (!halt && !ack && path != "notes") return refuse(404, "no such path");
+  const bool ack = path == "ack", noticed = path == "detected";
+  if (!halt && !ack && !noticed && path != "notes") return refuse(404, "no such path");
   const auto word = read_word(request, halt ? "reason" : ack ? "alertname" : "text");
   if (!word) return refuse(400, word.error().what, word.error().pointer);
   const Json by = commander(request);
   if (halt) actions.halt(word->who, word->text, by);
   else if (ack)
-    actions.word(event_kind::acknowledged, word->who, {{"alertname", word->text}, {"by", by}});
+    actions.word(event_kind::acknowledged, word->who, {{"alertname", word->text}, {"by", by}},
+                 word->when);
+  else if (noticed)
+    actions.noticed(word->who,
+                    {{"alertname", word->alertname}, {"text", word->text}, {"by", by}}, word->when);
   else if (word->text.empty()) return refuse(400, "'text' is missing");
-  else actions.word(event_kind::note, word->who, {{"text", word->text}, {"by", by}});
+  else
+    actions.word(event_kind::note, word->who, {{"text", word->text}, {"by", by}}, word->when);
   return answer(200, {{"run", board.run}});
 }
 
-HttpResponse webhook(const HttpRequest& request, const ApiActions& actions) {
+/// The detector that `name` means while a run goes on. Without one a type's name is still good,
+/// so that monitoring need not be told when there are runs; what it posts is read and dropped.
+std::optional<Detector> find_webhook(std::string_view name, const RunBoard& board) {
+  for (const Detector& detector : board.webhooks)
+    if (detector.name == name) return detector;
+  constexpr std::pair<std::string_view, Detector::Kind> kTypes[] = {
+      {"alertmanager", Detector::Kind::alertmanager},
+      {"grafana", Detector::Kind::grafana},
+      {"pager", Detector::Kind::pager}};
+  for (const auto& [type, kind] : kTypes) {
+    if (type != name) continue;
+    for (const Detector& detector : board.webhooks)
+      if (detector.kind == kind) return detector;
+    Detector unnamed;
+    unnamed.name = "webhook";
+    unnamed.kind = kind;
+    return unnamed;
+  }
+  return std::nullopt;
+}
+
+HttpResponse webhook(const HttpRequest& request, std::string_view name, const RunBoard& board,
+                     const ApiActions& actions) {
   const UtcTime received = utc_now();
+  if (request.method != "POST") return refuse(405, "use POST");
   if (!request.webhook_token_ok) return refuse(401, "the webhook needs its bearer token");
-  auto notices = parse_alertmanager_webhook(request.body);
+  const auto detector = find_webhook(name, board);
+  if (!detector && board.run.empty()) return answer(200, {{"dropped", "no run goes on"}});
+  if (!detector) {
+    std::vector<std::string_view> names{"alertmanager", "grafana", "pager"};
+    for (const Detector& one : board.webhooks) names.emplace_back(one.name);
+    return refuse(404, fmt::format("the run has no detector '{}' that takes a webhook.{}", name,
+                                   suggestion(name, names)));
+  }
+  auto notices = parse_webhook(request.body, *detector);
   if (!notices) return refuse(400, notices.error().what, notices.error().pointer);
-  actions.notified(std::move(*notices), received);
+  actions.notified(detector->name, std::move(*notices), received);
   return answer(200, Json::object());
 }
 
@@ -108,8 +166,9 @@ HttpResponse handle_api(const HttpRequest& request, const SharedBoard& shared,
   path = path.substr(0, path.find('?'));
   if (!path.starts_with(kBase)) return refuse(404, "no such path");
   path.remove_prefix(kBase.size());
-  if (path == "webhooks/alertmanager")
-    return request.method == "POST" ? webhook(request, actions) : refuse(405, "use POST");
+  constexpr std::string_view kWebhooks = "webhooks/";
+  if (path.starts_with(kWebhooks))
+    return webhook(request, path.substr(kWebhooks.size()), shared.get(), actions);
   if (request.role != "operator")
     return refuse(401, "this needs a client certificate with the role operator");
   const RunBoard board = shared.get();

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "controller/detect/alertmanager_webhook.hpp"
+#include "controller/detect/webhooks.hpp"
 #include "controller/fleet/fleet.hpp"
+#include "controller/runner/loop.hpp"
 
 namespace firedrill {
 
@@ -18,6 +19,7 @@ struct RunBoard {
   std::string run, title, phase;
   Json injections = Json::array();  ///< id, host, fault, action, stage
   std::set<std::string> steps{};
+  std::vector<Detector> webhooks{};  ///< the detectors that post here
   bool finished = false;
 };
 
@@ -36,14 +38,23 @@ class SharedBoard {
 struct ApiActions {
   /// `by` is whom we saw, whatever they call themselves: event.hpp.
   std::function<void(std::string who, std::string reason, Json by)> halt;
-  std::function<void(std::string_view kind, std::string who, Json data)> word;
-  std::function<void(std::vector<AlertNotice> notices, UtcTime received)> notified;
+  std::function<void(std::string_view kind, std::string who, Json data, Moment when)> word;
+  /// A person noticed: data holds alertname (may be empty), text and by.
+  std::function<void(std::string who, Json data, Moment when)> noticed;
+  std::function<void(std::string detector, std::vector<AlertNotice> notices, UtcTime received)>
+      notified;
   std::function<std::vector<AgentInfo>()> agents;
   std::function<void()> yield = {};  ///< gives the port to another command; empty: it is needed
 };
 
 /// Routes, all below /api/v1: GET agents, GET run, POST halt, POST steps/ID/done, POST ack,
-/// POST notes, POST controller/yield (role operator); POST webhooks/alertmanager (bearer token).
+/// POST detected, POST notes, POST controller/yield (role operator); POST webhooks/NAME (bearer
+/// token), where NAME is a detector of the experiment that goes on, or a type (alertmanager,
+/// grafana, pager): then it is the first detector of that type.
+///
+/// Whoever says something may add how long ago it was (ago_us, by a clock that only runs) and the
+/// round trip of the connection (round_trip_us): the word then counts from the middle of what is
+/// possible, and carries what is open as its uncertainty.
 /// 401 without the right, 404 unknown, 409 no run goes on, 400 with a JSON pointer for bad bodies.
 [[nodiscard]] HttpResponse handle_api(const HttpRequest& request, const SharedBoard& board,
                                       const ApiActions& actions);

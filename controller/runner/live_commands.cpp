@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "controller/detect/poller.hpp"
+#include "controller/detect/sample_tracker.hpp"
 #include "controller/runner/live_parts.hpp"
 #include "controller/runner/live_run.hpp"
 
@@ -105,18 +106,7 @@ void LiveRun::start_watching() {
   }
   for (const PlannedStepProbe& step : plan_.step_probes)
     start(step.host, step_request(plan_.run, step));
-  for (const Detector& detector : experiment_.detectors) {
-    if (detector.url.empty()) continue;
-    auto poller =
-        Poller::start(poller_config(detector),
-                      [this, post = poster(), name = detector.name](const Detection& seen) {
-                        post([this, name, seen] { on_detection(name, seen); });
-                      });
-    if (poller) pollers_.push_back(std::move(*poller));
-    else
-      say(event_kind::detector_lost,
-          {{"detector", detector.name}, {"reason", describe(poller.error())}});
-  }
+  start_detectors();
 }
 
 void LiveRun::start_process_probe(const PlannedProbe& probe) {
@@ -127,7 +117,7 @@ void LiveRun::start_process_probe(const PlannedProbe& probe) {
       const auto started = std::chrono::steady_clock::now();
       Json data = process_sample(spec, directory);
       post([this, data = std::move(data)] {
-        on_sample(data);
+        on_sample(data, Duration{0});
         say(event_kind::probe_sample, data);
       });
       while (!stop.stop_requested() && std::chrono::steady_clock::now() - started < spec.interval)

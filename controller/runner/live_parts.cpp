@@ -26,15 +26,37 @@ rpc::ProbeRequest step_request(const std::string& run, const PlannedStepProbe& s
           .interval = 250ms};
 }
 
-PollerConfig poller_config(const Detector& detector) {
-  return {.name = detector.name,
-          .kind = detector.kind == Detector::Kind::prometheus ? DetectorKind::prometheus
-                                                              : DetectorKind::alertmanager,
-          .url = detector.url,
-          .interval = detector.poll,
-          .timeout = 2s,
-          .authorization = {},
-          .ca_file = {}};
+rpc::ProbeRequest detector_request(const std::string& run, const PlannedDetectorProbe& probe) {
+  return {.id = std::string(kDetectorProbePrefix) + probe.detector,
+          .run = run,
+          .probe = "log",
+          .params = probe.arguments,
+          .interval = probe.interval};
+}
+
+bool is_polled(const Detector& detector) {
+  return detector.kind == Detector::Kind::promql || detector.kind == Detector::Kind::prometheus ||
+         (detector.kind == Detector::Kind::alertmanager && !detector.url.empty());
+}
+
+PollerConfig poller_config(const Detector& detector, const Experiment& experiment) {
+  PollerConfig config{.name = detector.name,
+                      .kind = DetectorKind::prometheus,
+                      .url = detector.url,
+                      .interval = detector.poll,
+                      .timeout = 2s,
+                      .authorization = {},
+                      .ca_file = {},
+                      .query = detector.query,
+                      .alert = detector.alert,
+                      .severity = detector.severity};
+  if (detector.kind == Detector::Kind::alertmanager) config.kind = DetectorKind::alertmanager;
+  if (detector.kind == Detector::Kind::promql) config.kind = DetectorKind::promql;
+  for (const ExpectedDetection& expected : experiment.expected)
+    if (const auto name = expected.match.labels.find("alertname");
+        name != expected.match.labels.end())
+      config.rules.insert(name->second);
+  return config;
 }
 
 std::vector<rpc::InjectionStatus> statuses_of(const Json& answer) {

@@ -14,7 +14,12 @@ namespace firedrill {
 [[nodiscard]] rpc::ProbeRequest probe_request(const std::string& run, const ProbeSpec& spec);
 /// The probe that shows whether a step was taken; its id starts with kStepProbePrefix.
 [[nodiscard]] rpc::ProbeRequest step_request(const std::string& run, const PlannedStepProbe& step);
-[[nodiscard]] PollerConfig poller_config(const Detector& detector);
+/// The probe behind a detector of type `log`; its id starts with kDetectorProbePrefix.
+[[nodiscard]] rpc::ProbeRequest detector_request(const std::string& run,
+                                                 const PlannedDetectorProbe& probe);
+/// For a detector that is polled. Only the rules of alerts that the experiment names are reported.
+[[nodiscard]] PollerConfig poller_config(const Detector& detector, const Experiment& experiment);
+[[nodiscard]] bool is_polled(const Detector& detector);
 /// Injections of `run` in an agent's answer to undo or list. Malformed entries read `unknown`.
 [[nodiscard]] std::vector<rpc::InjectionStatus> statuses_of(const Json& answer);
 /// One sample of a `process` probe: runs it and blocks. values: exit_code, and `value` when the

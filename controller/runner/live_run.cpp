@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "controller/detect/alertmanager_webhook.hpp"
 #include "controller/detect/poller.hpp"
+#include "controller/detect/sample_tracker.hpp"
 #include "controller/runner/live_parts.hpp"
 
 namespace firedrill {
@@ -107,7 +107,9 @@ void LiveRun::on_agent_event(const std::string& host, const rpc::AgentEvent& eve
                              const ClockEstimate& clock) {
   Event ours = on_our_clock(host, event, clock);
   if (ours.kind == event_kind::probe_sample) {
-    on_sample(ours.data);
+    if (ours.data.value("probe", "").starts_with(kDetectorProbePrefix))
+      return on_detector_sample(ours.data, clock.error, clock.offset);
+    on_sample(ours.data, clock.error);
     if (ours.data.value("probe", "").starts_with(kStepProbePrefix)) return;
     say(std::move(ours));
     return;
@@ -149,7 +151,7 @@ void LiveRun::follow_injection(const std::string& kind, const Json& data) {
   }
 }
 
-void LiveRun::on_sample(const Json& data) {
+void LiveRun::on_sample(const Json& data, Duration clock_error) {
   const SampleSeen sample{.probe = data.value("probe", ""),
                           .host = data.value("host", ""),
                           .from = from_micros(data.value("from_us", std::int64_t{0})),
@@ -167,6 +169,7 @@ void LiveRun::on_sample(const Json& data) {
     return;
   }
   watch_.observe(sample);
+  follow_probe_detectors(sample, clock_error);
   for (const StopSeen& stop : watch_.observe_stop(sample))
     feed(machine::input::StopConditionMet{stop.name, stop.detail});
   if (awaiting_steady_) check_steady_after();
@@ -198,6 +201,7 @@ void LiveRun::on_agent_connected(const AgentInfo& agent) {
     if (probe.host == agent.hello.host)
       fleet_.call(probe.host, rpc::method::probe_start,
                   to_json(probe_request(plan_.run, probe.spec)), 5s, [](const Result<Json>&) {});
+  start_detector_probes(agent.hello.host);
 }
 
 void LiveRun::on_agent_lost(const std::string& host, const std::string& reason) {
@@ -207,54 +211,13 @@ void LiveRun::on_agent_lost(const std::string& host, const std::string& reason) 
   feed(machine::input::AgentLost{host, reason});
 }
 
-void LiveRun::on_detection(const std::string& detector, const Detection& detection) {
-  say(Event{.seq = 0,
-            .run = plan_.run,
-            .at = detection.at,
-            .uncertainty = detection.uncertainty,
-            .source = "detector:" + detector,
-            .kind = detection.kind,
-            .data = detection.data});
-  maybe_alert(detector, detection.kind, detection.data);
-}
-
-void LiveRun::on_webhook(const AlertNotice& notice, UtcTime received) {
-  std::string detector = "webhook";
-  for (const Detector& one : experiment_.detectors)
-    if (one.webhook) detector = one.name;
-  std::optional<MonitorClock> monitor;
-  for (const auto& poller : pollers_)
-    if (!monitor) monitor = poller->clock();
-  on_detection(detector, to_detection(notice, received, monitor));
-}
-
-void LiveRun::maybe_alert(const std::string& detector, const std::string& kind, const Json& data) {
-  const Json labels = data.value("labels", Json::object());
-  const bool expected =
-      std::ranges::any_of(experiment_.expected,
-                          [&](const ExpectedDetection& one) { return one.match.matches(labels); });
-  if (!expected) return;
-  const std::string key = detector + "/" + data.value("fingerprint", labels.dump());
-  if (kind == event_kind::alert_pending || kind == event_kind::alert_firing)
-    expected_on_[key] = true;
-  if (kind == event_kind::alert_resolved) expected_on_.erase(key);
-  // People learn of an alert when they are notified; where nobody is, when it fires.
-  const bool notifies = std::ranges::any_of(experiment_.detectors, &Detector::webhook);
-  const bool told =
-      notifies ? kind == event_kind::alert_notified && data.value("status", "firing") == "firing"
-               : kind == event_kind::alert_firing;
-  if (!told || alert_told_ || state_.t0 == UtcTime{} || clock_.now(read_clocks()) < state_.t0)
-    return;
-  alert_told_ = true;
-  feed(machine::input::AlertFired{data});
-}
-
-void LiveRun::on_word(std::string_view kind, const std::string& who, Json data) {
+void LiveRun::on_word(std::string_view kind, const std::string& who, Json data,
+                      const Moment& when) {
   data["who"] = who;
   say(Event{.seq = 0,
             .run = plan_.run,
-            .at = utc_now(),
-            .uncertainty = {},
+            .at = when.at,
+            .uncertainty = when.uncertainty,
             .source = "person:" + who,
             .kind = std::string(kind),
             .data = std::move(data)});

@@ -19,8 +19,10 @@
 namespace firedrill {
 
 class Poller;
+class SampleTracker;
 struct Detection;
 struct AlertNotice;
+struct MonitorClock;
 
 /// What responders' scripts find in their environment, besides FIREDRILL_RUN.
 using Environment = std::map<std::string, std::string>;
@@ -47,8 +49,10 @@ class LiveRun {
   void on_agent_connected(const AgentInfo& agent);
   void on_agent_lost(const std::string& host, const std::string& reason);
   void on_detection(const std::string& detector, const Detection& detection);
-  void on_webhook(const AlertNotice& notice, UtcTime received);
-  void on_word(std::string_view kind, const std::string& who, Json data);  ///< step, ack, note
+  void on_webhook(const std::string& detector, const AlertNotice& notice, UtcTime received);
+  void on_word(std::string_view kind, const std::string& who, Json data,
+               const Moment& when);                                        ///< step, ack, note
+  void on_noticed(const std::string& who, Json data, const Moment& when);  ///< a person detects
 
  private:
   void execute(const machine::Command& command);
@@ -57,8 +61,14 @@ class LiveRun {
   void note(const Result<void>& stored);
   void log_agent_event(Event event);
   void follow_injection(const std::string& kind, const Json& data);
-  void on_sample(const Json& data);
+  void on_sample(const Json& data, Duration clock_error);
   void check_steady_after();
+  void start_detectors();
+  void start_detector_probes(const std::string& host);
+  void on_detector_sample(const Json& data, Duration clock_error, Duration clock_offset);
+  void follow_probe_detectors(const SampleSeen& sample, Duration clock_error);
+  [[nodiscard]] std::optional<MonitorClock> clock_of(const Detector& detector) const;
+  [[nodiscard]] SampleTracker& sample_tracker(const Detector& detector, const std::string& host);
   void maybe_alert(const std::string& detector, const std::string& kind, const Json& data);
   void ask(const std::string& host, std::string_view method, Json params,
            std::function<void(Result<Json>)> then);
@@ -90,7 +100,8 @@ class LiveRun {
   UtcTime undo_before_{};  ///< the latest instant at which something of ours was still on
   bool awaiting_steady_ = false, steady_told_ = false, alert_told_ = false, store_failed_ = false;
   UtcTime next_renewal_{};
-  std::vector<std::unique_ptr<Poller>> pollers_;
+  std::map<std::string, std::unique_ptr<Poller>> pollers_;          ///< by detector
+  std::map<std::string, std::unique_ptr<SampleTracker>> trackers_;  ///< by detector and host
   std::unique_ptr<Process> responder_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
   std::jthread preflight_;

@@ -32,6 +32,12 @@ class Loop {
 
 /// Both clocks of this machine, now.
 [[nodiscard]] ClockReading read_clocks();
+/// When a person said something, as far as it can be known.
+struct Moment {
+  UtcTime at{};
+  Duration uncertainty{};
+};
+
 /// The controller's clock: everything else is mapped onto it.
 [[nodiscard]] UtcTime utc_now();
 

@@ -73,6 +73,17 @@ void check_probes(const Plan& plan, Fleet& fleet, std::vector<Check>& checks) {
   }
 }
 
+void check_logs(const Plan& plan, Fleet& fleet, std::vector<Check>& checks) {
+  for (const PlannedDetectorProbe& probe : plan.detector_probes) {
+    rpc::ProbeRequest request = detector_request(plan.run, probe);
+    request.interval = 10ms;  // whether it can be read shows at once
+    const auto answer =
+        fleet.call_and_wait(probe.host, rpc::method::probe_once, to_json(request), 15s);
+    checks.push_back({fmt::format("log {} on {}", probe.detector, probe.host), answer.has_value(),
+                      answer ? "can be read" : describe(answer.error())});
+  }
+}
+
 /// The labels of an alert as Json, as AlertMatch reads them.
 bool is_expected(const Experiment& experiment, const AlertNow& alert) {
   const Json labels = alert.labels;
@@ -99,8 +110,8 @@ void check_rules(const Experiment& experiment, const Detector& detector, const D
 
 void check_monitoring(const Experiment& experiment, std::vector<Check>& checks) {
   for (const Detector& detector : experiment.detectors) {
-    if (detector.url.empty()) continue;
-    const auto found = probe_once(poller_config(detector));
+    if (!is_polled(detector)) continue;
+    const auto found = probe_once(poller_config(detector, experiment));
     if (!found) {
       checks.push_back({"monitoring " + detector.name, false,
                         fmt::format("{}: {}", detector.url, describe(found.error()))});
@@ -128,6 +139,7 @@ std::vector<Check> run_preflight(const Experiment& experiment, const Plan& plan,
   check_agents(plan, fleet, checks);
   if (std::ranges::any_of(checks, [](const Check& check) { return !check.ok; })) return checks;
   check_probes(plan, fleet, checks);
+  check_logs(plan, fleet, checks);
   check_monitoring(experiment, checks);
   return checks;
 }

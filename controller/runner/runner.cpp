@@ -118,6 +118,7 @@ void Runner::State::publish(const LiveRun& run, const std::string& title) {
                 .phase = std::string(machine::to_string(run.state().phase)),
                 .injections = Json::array(),
                 .steps = board.get().steps,
+                .webhooks = board.get().webhooks,
                 .finished = run.finished()};
   for (const machine::Tracked& one : run.state().injections) {
     const PlannedInjection* planned = run.plan().find(one.id);
@@ -143,19 +144,25 @@ ApiActions Runner::State::actions() {
   out.halt = [this](std::string who, std::string reason, Json by) {
     loop.post([this, who = std::move(who), reason = std::move(reason), by = std::move(by)] {
       if (live == nullptr) return;
-      live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}});
+      live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}},
+                    {utc_now(), {}});
       live->feed(machine::input::Halt{who, reason});
     });
   };
-  out.word = [this](std::string_view kind, std::string who, Json data) {
-    loop.post([this, kind, who = std::move(who), data = std::move(data)] {
-      if (live != nullptr) live->on_word(kind, who, data);
+  out.word = [this](std::string_view kind, std::string who, Json data, Moment when) {
+    loop.post([this, kind, who = std::move(who), data = std::move(data), when] {
+      if (live != nullptr) live->on_word(kind, who, data, when);
     });
   };
-  out.notified = [this](std::vector<AlertNotice> notices, UtcTime received) {
-    loop.post([this, notices = std::move(notices), received] {
+  out.noticed = [this](std::string who, Json data, Moment when) {
+    loop.post([this, who = std::move(who), data = std::move(data), when] {
+      if (live != nullptr) live->on_noticed(who, data, when);
+    });
+  };
+  out.notified = [this](std::string detector, std::vector<AlertNotice> notices, UtcTime received) {
+    loop.post([this, detector = std::move(detector), notices = std::move(notices), received] {
       if (live == nullptr) return;
-      for (const AlertNotice& notice : notices) live->on_webhook(notice, received);
+      for (const AlertNotice& notice : notices) live->on_webhook(detector, notice, received);
     });
   };
   out.agents = [this] { return fleet ? fleet->agents() : std::vector<AgentInfo>{}; };
@@ -299,6 +306,8 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
     return std::unexpected(said.error());
   RunBoard board{.run = id, .title = experiment.title, .phase = "idle"};
   for (const RunbookStep& step : experiment.steps) board.steps.insert(step.id);
+  for (const Detector& detector : experiment.detectors)
+    if (detector.webhook) board.webhooks.push_back(detector);
   s.board.set(std::move(board));
   {
     LiveRun live(experiment, std::move(*plan), *s.fleet, s.loop, log,
@@ -348,7 +357,8 @@ void Runner::halt(std::string who, std::string reason) {
       s.early_halt = {who, reason};
       return;
     }
-    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", s.by}});
+    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", s.by}},
+                    {utc_now(), {}});
     s.live->feed(machine::input::Halt{who, reason});
   });
 }

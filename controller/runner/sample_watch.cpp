@@ -38,6 +38,16 @@ void SampleWatch::observe(const SampleSeen& sample) {
   it->second.samples.push_back(std::move(seen));
 }
 
+std::optional<bool> SampleWatch::within(const SampleSeen& sample) const {
+  const auto it = probes_.find(key_of(sample.probe, sample.host));
+  if (it == probes_.end()) return std::nullopt;
+  if (const Json* value = value_of(sample.data, it->second.spec.measure))
+    return tolerates(it->second.spec.tolerance, *value);
+  const auto count = sample.data.value("count", std::int64_t{0});
+  if (count > 0 && sample.data.value("errors", std::int64_t{0}) >= count) return false;
+  return std::nullopt;
+}
+
 std::optional<StepSeen> SampleWatch::observe_step(const SampleSeen& sample) {
   for (const PlannedStepProbe& step : steps_) {
     if (std::string(kStepProbePrefix) + step.step != sample.probe || step.host != sample.host)

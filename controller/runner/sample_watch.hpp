@@ -32,6 +32,8 @@ struct StopSeen {
 
 /// Probe ids that runbook steps use start with this, so that they cannot meet a steady-state probe.
 inline constexpr std::string_view kStepProbePrefix = "step:";
+/// The same for probes that detectors use.
+inline constexpr std::string_view kDetectorProbePrefix = "detector:";
 
 class SampleWatch {
  public:
@@ -39,6 +41,9 @@ class SampleWatch {
 
   /// A sample of a steady-state probe.
   void observe(const SampleSeen& sample);
+  /// Is this sample of a steady-state probe within its tolerance? Nothing when it has no value and
+  /// not all of its operations failed.
+  [[nodiscard]] std::optional<bool> within(const SampleSeen& sample) const;
   /// A sample of a step's probe. Gives the step when it became true after having been false since
   /// the injection; what was true all along shows nothing.
   [[nodiscard]] std::optional<StepSeen> observe_step(const SampleSeen& sample);

@@ -45,6 +45,9 @@ void fail_detections(const Measures& measures, std::vector<std::string>& reasons
     if (result.outcome == DetectionOutcome::late)
       reasons.push_back(
           fmt::format("expected detection '{}' was late: {}", result.name, result.why));
+    if (result.outcome == DetectionOutcome::in_time && !result.unheard.empty())
+      reasons.push_back(
+          fmt::format("expected detection '{}' came in time, but {}", result.name, result.unheard));
   }
   for (const AlertSpan& alert : measures.alerts)
     if (alert.forbidden && alert.fired && !alert.before_injection)

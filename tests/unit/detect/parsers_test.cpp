@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "controller/detect/alertmanager_api.hpp"
-#include "controller/detect/alertmanager_webhook.hpp"
 #include "controller/detect/clock_bounds.hpp"
 #include "controller/detect/prometheus_alerts.hpp"
+#include "controller/detect/webhooks.hpp"
 
 namespace firedrill {
 namespace {
@@ -38,13 +38,13 @@ TEST(AlertmanagerWebhook, GivesOneNoticePerAlert) {
   EXPECT_EQ(fired.alertname, "EtcdMemberDown");
   EXPECT_EQ(fired.fingerprint, "dd19ae3d4e06ac55");
   EXPECT_EQ(fired.status, AlertStatus::firing);
-  EXPECT_EQ(to_rfc3339(fired.starts_at), "2026-03-01T12:00:05.123000Z");
+  EXPECT_EQ(to_rfc3339(fired.starts_at.value()), "2026-03-01T12:00:05.123000Z");
   EXPECT_FALSE(fired.ends_at) << "year 1 is Go's word for none";
   EXPECT_EQ(fired.receiver, "firedrill");
   EXPECT_EQ(fired.group_key, "{}:{alertname=\"EtcdMemberDown\"}");
   const AlertNotice& resolved = notices->at(1);
   EXPECT_EQ(resolved.status, AlertStatus::resolved);
-  EXPECT_EQ(to_rfc3339(resolved.starts_at), "2026-03-01T12:00:00.000000Z");
+  EXPECT_EQ(to_rfc3339(resolved.starts_at.value()), "2026-03-01T12:00:00.000000Z");
   EXPECT_EQ(resolved.fingerprint, label_fingerprint(resolved.labels));
   EXPECT_TRUE(resolved.ends_at);
 }
@@ -66,7 +66,7 @@ TEST(AlertmanagerWebhook, StartIsPutOnTheControllersClock) {
       to_detection(notices->at(0), from_micros(1), MonitorClock{Duration{2'000'000}, Duration{30}});
   EXPECT_EQ(detection.kind, event_kind::alert_notified);
   EXPECT_EQ(detection.at, from_micros(1));
-  EXPECT_EQ(detection.data["starts_us"], to_micros(notices->at(0).starts_at) - 2'000'000);
+  EXPECT_EQ(detection.data["starts_us"], to_micros(notices->at(0).starts_at.value()) - 2'000'000);
   EXPECT_EQ(detection.data["monitor_offset_us"], 2'000'000);
   EXPECT_FALSE(detection.data.contains("starts_clock"));
 }
@@ -104,6 +104,8 @@ TEST(Parsers, AnyDamageIsAnErrorOrAResultNeverACrash) {
       (void)parse_prometheus_alerts(text);
       (void)parse_prometheus_rules(text);
       (void)parse_alertmanager_alerts(text);
+      (void)parse_grafana_webhook(text);
+      (void)parse_pager_webhook(text);
     }
   }
   const std::string deep(100'000, '[');

@@ -1,6 +1,7 @@
 // The poller against a stand-in for Prometheus and Alertmanager on loopback.
 #include "controller/detect/poller.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
@@ -34,8 +35,22 @@ class Monitoring {
         return answer({{"status", "success"}, {"data", {{"alerts", alerts_}}}});
       if (request.target == "/prom/api/v1/rules?type=alert")
         return answer(Json::parse(R"({"status": "success", "data": {"groups": [{"name": "g",
-          "interval": 1, "rules": [{"type": "alerting", "name": "Down", "duration": 0, "labels": {},
+          "interval": 1, "rules": [{"type": "alerting", "name": "Down", "query": "up == 0",
+          "duration": 0, "labels": {},
           "lastEvaluation": "2026-03-01T12:00:00Z"}]}]}})"));
+      if (request.target == "/prom/api/v1/targets?state=active")
+        return answer(Json::parse(R"({"status": "success", "data": {"activeTargets": [{"labels":
+          {"job": "node", "instance": "db-1"}, "scrapeInterval": "15s",
+          "lastScrape": "2026-03-01T12:00:00Z"}]}})"));
+      if (request.target == "/prom/api/v1/query?query=time()") return server_time();
+      if (request.target == "/prom/api/v1/query?query=count%28up%29")
+        return answer(Json::parse(
+            R"({"status": "success", "data": {"resultType": "vector", "result": []}})"));
+      if (request.target == "/prom/api/v1/query?query=errors%20%3E%200")
+        return answer(
+            {{"status", "success"}, {"data", {{"resultType", "vector"}, {"result", alerts_}}}});
+      if (request.target == "/api/v2/status")
+        return answer({{"config", {{"original", "route:\n  receiver: x\n  group_wait: 5s\n"}}}});
       if (request.target == "/api/v2/alerts") return answer(alerts_);
       return WebResponse{.status = 404};
     };
@@ -51,6 +66,15 @@ class Monitoring {
   void require(const std::string& token) { token_ = token; }
 
  private:
+  static WebResponse server_time() {
+    const auto now = std::chrono::duration<double>(
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())
+            .time_since_epoch());
+    return answer(
+        {{"status", "success"},
+         {"data",
+          {{"resultType", "scalar"}, {"result", {now.count(), std::to_string(now.count())}}}}});
+  }
   static WebResponse answer(const Json& json) {
     const std::time_t now = std::time(nullptr);
     char date[64];
@@ -72,12 +96,15 @@ Json prometheus_alert(const std::string& state) {
           {"value", "1e+00"}};
 }
 
+/// Transitions in one list; what is told of clocks and rules in another.
 class Detections {
  public:
   Poller::OnDetection sink() {
     return [this](const Detection& detection) {
       const std::lock_guard lock(mutex_);
-      all_.push_back(detection);
+      const bool aside = detection.kind == event_kind::clock_estimate ||
+                         detection.kind == event_kind::monitoring_rules;
+      (aside ? aside_ : all_).push_back(detection);
       changed_.notify_all();
     };
   }
@@ -88,10 +115,18 @@ class Detections {
     return all_[index];
   }
 
+  /// The first of `kind` told aside, once it is there.
+  Detection told(std::string_view kind) {
+    std::unique_lock lock(mutex_);
+    const auto is_it = [&](const Detection& one) { return one.kind == kind; };
+    changed_.wait(lock, [&] { return std::ranges::any_of(aside_, is_it); });
+    return *std::ranges::find_if(aside_, is_it);
+  }
+
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Detection> all_;
+  std::vector<Detection> all_, aside_;
 };
 
 PollerConfig config(const WebServer& server, DetectorKind kind) {
@@ -168,6 +203,68 @@ TEST(Poller, AlertmanagersStartIsTheFiringInstant) {
   EXPECT_EQ(firing.data["fingerprint"], "ab");
   EXPECT_THAT(firing.data["muted_by"], ElementsAre("s1"));
   EXPECT_TRUE(firing.data.contains("fired_us"));
+}
+
+TEST(Poller, TellsTheRulesTheirTargetsAndWhatHasNoData) {
+  Monitoring monitoring;
+  WebServer server(monitoring.handler());
+  Detections seen;
+  PollerConfig asked = config(server, DetectorKind::prometheus);
+  asked.rules = {"Down"};
+  const auto poller = Poller::start(asked, seen.sink());
+  ASSERT_TRUE(poller);
+  const Json rules = seen.told(event_kind::monitoring_rules).data;
+  EXPECT_EQ(rules["detector"], "mon");
+  ASSERT_EQ(rules["rules"].size(), 1U);
+  EXPECT_EQ(rules["rules"][0]["interval"], "1s");
+  EXPECT_EQ(rules["rules"][0]["query"], "up == 0");
+  EXPECT_THAT(rules["rules"][0]["empty"], ElementsAre("up"));
+  EXPECT_EQ(rules["targets"][0]["interval"], "15s");
+  EXPECT_TRUE(rules["targets"][0].contains("last_scrape_us"));
+}
+
+TEST(Poller, KnowsPrometheusClockToMillisecondsByItsOwnWord) {
+  Monitoring monitoring;
+  WebServer server(monitoring.handler());
+  Detections seen;
+  const auto poller = Poller::start(config(server, DetectorKind::prometheus), seen.sink());
+  ASSERT_TRUE(poller);
+  EXPECT_EQ(seen.at(0).kind, event_kind::detector_up);
+  const Json told = seen.told(event_kind::clock_estimate).data;
+  EXPECT_LE(std::abs(told["offset_us"].get<std::int64_t>()), told["error_us"].get<std::int64_t>());
+  EXPECT_LT(told["error_us"].get<std::int64_t>(), 500'000) << "a Date header alone gives a second";
+}
+
+TEST(Poller, TellsAlertmanagersRoute) {
+  Monitoring monitoring;
+  WebServer server(monitoring.handler());
+  Detections seen;
+  const auto poller = Poller::start(config(server, DetectorKind::alertmanager), seen.sink());
+  ASSERT_TRUE(poller);
+  EXPECT_EQ(seen.told(event_kind::monitoring_rules).data["route"]["group_wait"], "5s");
+}
+
+TEST(Poller, AnyExpressionIsAnAlertWhileItGivesASeries) {
+  Monitoring monitoring;
+  WebServer server(monitoring.handler());
+  Detections seen;
+  PollerConfig asked = config(server, DetectorKind::promql);
+  asked.url = server.url() + "/prom";
+  asked.query = "errors > 0";
+  asked.alert = "Errors";
+  asked.severity = "page";
+  const auto poller = Poller::start(asked, seen.sink());
+  ASSERT_TRUE(poller);
+  EXPECT_EQ(seen.at(0).kind, event_kind::detector_up);
+  monitoring.set(Json::parse(
+      R"([{"metric": {"__name__": "errors", "job": "web"}, "value": [1772366400.5, "3"]}])"));
+  const Detection firing = seen.at(1);
+  EXPECT_EQ(firing.kind, event_kind::alert_firing);
+  EXPECT_EQ(firing.data["labels"],
+            (Json{{"alertname", "Errors"}, {"job", "web"}, {"severity", "page"}}));
+  EXPECT_TRUE(firing.data.contains("last_quiet_us"));
+  monitoring.set(Json::array());
+  EXPECT_EQ(seen.at(2).kind, event_kind::alert_resolved);
 }
 
 TEST(Poller, EndsAtOnceWhileTheServerHangs) {

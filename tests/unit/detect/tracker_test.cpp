@@ -165,11 +165,30 @@ TEST(AlertTracker, RestartOfPrometheusIsNoResolution) {
   (void)look({});
   (void)look({alert(State::firing, 100)});
   look.rules = {rule(2, false)};  // up again, nothing evaluated yet
+  const auto restarted = look({});
+  ASSERT_THAT(kinds(restarted), ElementsAre("detector.restarted")) << "told, and told once";
+  EXPECT_EQ(restarted[0].data["forgotten"], Json::array({"Down"}));
   EXPECT_THAT(look({}), IsEmpty());
   look.rules = {rule(2)};
   EXPECT_THAT(look({alert(State::pending, 102)}), IsEmpty()) << "`for` runs again after a restart";
   EXPECT_THAT(look({alert(State::firing, 101)}), IsEmpty());
   EXPECT_THAT(kinds(look({})), ElementsAre("alert.resolved"));
+}
+
+TEST(AlertTracker, PendingThatARestartForgotFiresByItsNewStart) {
+  Looks look;
+  look.rules = {rule(2)};
+  look.clock = MonitorClock{Duration{0}, Duration{1'000}};
+  (void)look.at(100 * kSecond, {});
+  (void)look.at(101 * kSecond, {alert(State::pending, 100.5)});
+  look.rules = {rule(2, false)};
+  (void)look.at(102 * kSecond, {});
+  look.rules = {rule(2)};
+  (void)look.at(103 * kSecond, {alert(State::pending, 102.8)});
+  const auto firing = look.at(105 * kSecond, {alert(State::firing, 102.8)});
+  ASSERT_THAT(kinds(firing), ElementsAre("alert.firing"));
+  EXPECT_EQ(firing[0].data["active_us"], 102'800'000);
+  EXPECT_EQ(firing[0].data["fired_us"], 104'800'000) << "its `for` began anew";
 }
 
 TEST(AlertTracker, AlertThatStaysAwayAfterARestartIsResolved) {
@@ -178,7 +197,7 @@ TEST(AlertTracker, AlertThatStaysAwayAfterARestartIsResolved) {
   (void)look({});
   (void)look({alert(State::firing, 100)});
   look.rules = std::vector<AlertRule>{};  // rules are not loaded yet
-  EXPECT_THAT(look({}), IsEmpty());
+  EXPECT_THAT(kinds(look({})), ElementsAre("detector.restarted"));
   look.rules = {rule(2)};
   EXPECT_THAT(kinds(look({})), ElementsAre("alert.resolved"));
 }
@@ -223,6 +242,19 @@ TEST(ClockBounds, ManyAnswersNarrowTheOffsetAndNeverExcludeTheTruth) {
     EXPECT_LE(std::abs(estimate->offset.count() - kOffset), estimate->error.count());
   }
   EXPECT_LT(bounds.estimate()->error, Duration{50'000});
+}
+
+TEST(ClockBounds, MillisecondsOfAnApiNarrowItToTheRoundTrip) {
+  ClockBounds bounds;
+  const UtcTime began = from_micros(1'700'000'000 * kSecond);
+  const Duration offset{-5'000'250};
+  // Answered 1 ms into an exchange of 3 ms, and cut to the millisecond.
+  const auto shown = std::chrono::floor<std::chrono::milliseconds>(began + Duration{1000} + offset);
+  bounds.add(began, began + Duration{3000}, shown, Duration{1000});
+  const auto estimate = bounds.estimate();
+  ASSERT_TRUE(estimate);
+  EXPECT_LE(std::chrono::abs(estimate->offset - offset), estimate->error);
+  EXPECT_EQ(estimate->error, Duration{2000});
 }
 
 TEST(ClockBounds, SteppedClockStartsAnew) {

@@ -45,7 +45,9 @@ AgentView agent(std::string host, std::string role) {
   out.probes = {
       capability("tcp", {param("host", ParamType::text, true)}, {"p99_ms", "error_ratio"}),
       capability("nic-ring", {param("device", ParamType::text)}, {"rx_slots"}),
-      capability("nic-counters", {}, {"rx_packets", "*"})};
+      capability("nic-counters", {}, {"rx_packets", "*"}),
+      capability("log", {param("file", ParamType::text), param("contains", ParamType::text)},
+                 {"matches"})};
   return out;
 }
 
@@ -106,6 +108,21 @@ TEST(Plan, LaysOutTheTimeline) {
   EXPECT_THAT(plan->hosts(), ElementsAre("client-1", "db-1", "db-2", "db-3", "db-4"));
   EXPECT_EQ(plan->find("abcdef12.8")->host, "db-4");
   EXPECT_EQ(plan->find("abcdef12.9"), nullptr);
+}
+
+TEST(Plan, ALogIsReadOnEachHostOfItsDetector) {
+  const Json log{{"type", "log"}, {"from", "dbs"}, {"file", "/var/log/x"}, {"contains", "oom"}};
+  const auto plan = plan_of(with("/detectors", {{"oom", log}}));
+  ASSERT_TRUE(plan) << describe(plan.error());
+  ASSERT_EQ(plan->detector_probes.size(), 4U);
+  EXPECT_EQ(plan->detector_probes[0].host, "db-1");
+  EXPECT_EQ(plan->detector_probes[0].arguments["file"], "/var/log/x");
+  Json elsewhere = log;
+  elsewhere["from"] = "client";
+  EXPECT_EQ(plan_of(with("/detectors", {{"oom", elsewhere}}))->detector_probes.size(), 1U);
+  elsewhere["from"] = "clint";
+  EXPECT_EQ(plan_of(with("/detectors", {{"oom", elsewhere}})).error().pointer,
+            "/detectors/oom/from");
 }
 
 TEST(Plan, EveryRequestIsOneThatAnAgentReads) {

@@ -10,6 +10,8 @@ namespace {
 struct Heard {
   std::vector<std::string> words;
   std::size_t notices = 0;
+  std::string last_detector;
+  Moment last;
   SharedBoard board;
   ApiActions actions{
       .halt =
@@ -17,10 +19,21 @@ struct Heard {
             words.push_back("halt " + who + " " + reason + " " + by.dump());
           },
       .word =
-          [this](std::string_view kind, const std::string& who, const Json& data) {
+          [this](std::string_view kind, const std::string& who, const Json& data,
+                 const Moment& when) {
             words.push_back(std::string(kind) + " " + who + " " + data.dump());
+            last = when;
           },
-      .notified = [this](const std::vector<AlertNotice>& list, UtcTime) { notices += list.size(); },
+      .noticed =
+          [this](const std::string& who, const Json& data, const Moment& when) {
+            words.push_back("noticed " + who + " " + data.dump());
+            last = when;
+          },
+      .notified =
+          [this](const std::string& detector, const std::vector<AlertNotice>& list, UtcTime) {
+            notices += list.size();
+            last_detector = detector;
+          },
       .agents = [] { return std::vector<AgentInfo>{}; }};
 
   void start_run() {
@@ -98,6 +111,58 @@ TEST(Api, WebhookNeedsItsToken) {
   request.webhook_token_ok = true;
   EXPECT_EQ(handle_api(request, heard.board, heard.actions).status, 400);
   EXPECT_EQ(heard.notices, 0U);
+}
+
+TEST(Api, APersonsWordCountsFromWhenItWasSaid) {
+  Heard heard;
+  heard.start_run();
+  const UtcTime before = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+  EXPECT_EQ(
+      heard.post("/api/v1/detected", R"({"alertname":"Slow","ago_us":2000000,"round_trip_us":400})")
+          .status,
+      200);
+  EXPECT_EQ(heard.words.at(0), R"(noticed alice {"alertname":"Slow","text":""})");
+  EXPECT_NEAR(static_cast<double>((heard.last.at - before).count()), -2'000'200, 500'000);
+  EXPECT_EQ(heard.last.uncertainty, Duration{200});
+  for (const char* body : {R"({"ago_us":-1})", R"({"ago_us":60000001})", R"({"ago_us":"1"})"})
+    EXPECT_EQ(heard.post("/api/v1/ack", body).status, 400) << body;
+}
+
+TEST(Api, WebhooksFindTheirDetectorByNameAndByType) {
+  Heard heard;
+  Detector checks;
+  checks.name = "checks";
+  checks.kind = Detector::Kind::webhook;
+  checks.alert = "CheckFailed";
+  Detector pager;
+  pager.name = "duty";
+  pager.kind = Detector::Kind::pager;
+  const auto post = [&](std::string name, std::string body) {
+    return handle_api({.method = "POST",
+                       .target = "/api/v1/webhooks/" + std::move(name),
+                       .body = std::move(body),
+                       .role = "",
+                       .subject = "",
+                       .webhook_token_ok = true},
+                      heard.board, heard.actions);
+  };
+  EXPECT_EQ(post("checks", "anything").status, 200) << "no run: monitoring must not see failures";
+  RunBoard board;
+  board.run = "r1";
+  board.webhooks = {checks, pager};
+  heard.board.set(board);
+  EXPECT_EQ(post("checks", "{}").status, 200);
+  EXPECT_EQ(heard.last_detector, "checks");
+  EXPECT_EQ(post("pager", R"({"event":{"event_type":"incident.triggered","data":
+      {"id":"Q1","title":"Slow"}}})")
+                .status,
+            200);
+  EXPECT_EQ(heard.last_detector, "duty");
+  EXPECT_EQ(heard.notices, 2U);
+  const HttpResponse unknown = post("check", "{}");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_NE(unknown.body.find("Did you mean 'checks'?"), std::string::npos) << unknown.body;
+  EXPECT_EQ(post("checks", "{").status, 400);
 }
 
 TEST(Clock, AgentInstantsMoveByTheOffsetAndDurationsDoNot) {
