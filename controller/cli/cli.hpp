@@ -35,6 +35,9 @@ void add_experiment_commands(CLI::App& app, Context& context);  // validate, pla
 void add_run_command(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);  // report, runs
 void add_pki_command(CLI::App& app, Context& context);
+void add_trials_command(CLI::App& app, Context& context);
+void add_sweep_command(CLI::App& app, Context& context);
+void add_compare_command(CLI::App& app, Context& context);
 void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, ack, note
 
 /// One line on standard error (or JSON on standard output): what, where, how to mend it.
@@ -48,5 +51,7 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 /// @errors unavailable: no controller runs; not_found, refused, invalid_input: its own words
 [[nodiscard]] Result<Json> call_api(const Context& context, std::string_view method,
                                     std::string_view path, const Json& body);
+/// A conflict over the port, in words: which run goes on there.
+[[nodiscard]] Error with_busy_hint(Error error, const Context& context);
 
 }  // namespace firedrill::cli

@@ -213,7 +213,8 @@ Result<void> Store::finish_run(std::string_view id, UtcTime finished, std::strin
   });
 }
 
-Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after) {
+Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after,
+                                         std::int64_t most) {
   const std::string run(id);
   const std::lock_guard lock(state_->mutex);
   return sql::guarded(state_->path, [&]() -> Result<std::vector<Event>> {
@@ -222,12 +223,12 @@ Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after
     Event event;
     std::string data;
     long long seq = 0, at = 0, uncertainty = 0;
-    const long long first = after;
+    const long long first = after, limit = most;
     soci::statement rows =
         (state_->session.prepare << "SELECT seq, at, uncertainty, source, kind, data FROM events"
-                                    " WHERE run = :run AND seq > :after ORDER BY seq",
+                                    " WHERE run = :run AND seq > :after ORDER BY seq LIMIT :most",
          into(seq), into(at), into(uncertainty), into(event.source), into(event.kind), into(data),
-         use(run), use(first));
+         use(run), use(first), use(limit));
     rows.execute();
     while (rows.fetch()) {
       auto json = parse_json(data, fmt::format("event {} of run {}", seq, run));
