@@ -46,7 +46,7 @@ void trials(const Options& options, Context& context) {
   auto begun = begin_session(options, SessionKind::trials, context);
   if (!begun) return report_error(context, begun.error());
   if (!begun->session.trials)
-    begun->session.trials = {.count = options.repeat, .sham_ratio = options.sham_ratio};
+    begun->session.trials = TrialsPlan{.count = options.repeat, .sham_ratio = options.sham_ratio};
   const auto experiment = session_experiment(*begun);
   if (!experiment) return report_error(context, experiment.error());
   const Session session = begun->session;

@@ -43,10 +43,10 @@ std::string curve_text(const Distribution& distribution) {
 }
 
 std::string trial_line(const Trial& trial) {
-  return fmt::format("  {:>4}  {:<5} {:<14} {:<12} {}{}\n", trial.index + 1,
+  return fmt::format("  {:>4}  {:<5} {:<14} {:<12} {}\n", trial.index + 1,
                      trial.sham ? "sham" : "real", to_string(trial.outcome),
-                     trial.sham ? "" : timed_words(trial.from_injection), trial.run,
-                     trial.why.empty() ? "" : ": " + shorten(trial.why, 60));
+                     trial.sham ? "" : timed_words(trial.from_injection), trial.run) +
+         (trial.why.empty() ? "" : fmt::format("        {}\n", shorten(trial.why, 90)));
 }
 
 std::string_view strip_style(TrialOutcome outcome) {

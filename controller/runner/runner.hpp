@@ -34,8 +34,8 @@ struct RunRequest {
   bool responder = true;
   std::uint64_t seed = 0;
   std::string started_by;
-  std::string tag;     ///< for `compare`; kept in run.created
-  Json session;        ///< to_json(SessionTag), or null: the run stands alone
+  std::string tag{};   ///< for `compare`; kept in run.created
+  Json session{};      ///< to_json(SessionTag), or null: the run stands alone
   bool blind = false;  ///< the API tells nobody what is injected, nor in which phase the run is
 };
 

@@ -24,7 +24,7 @@ struct SessionStep {
 
 struct SessionSettings {
   bool blind = false;
-  std::string tag, started_by;
+  std::string tag{}, started_by{};
   Duration pause{};                   ///< at least so long between two runs
   Duration quiet_limit{600'000'000};  ///< the longest wait for quiet before a run
 };
@@ -39,7 +39,7 @@ struct SessionOutcome {
   std::vector<StudiedRun> runs;  ///< those it began with included
   bool done = false;
   bool halted = false;
-  std::string why;  ///< of not being done, in words
+  std::string why{};  ///< of not being done, in words
 };
 
 /// Blocks. Ends early when halted, when a run is stopped or fails (a host may need a person), when

@@ -25,21 +25,21 @@ struct RunGroup {
 struct TimeChange {
   std::string key, name;  ///< "ttd", "TTD"
   Distribution before, after;
-  std::optional<double> change, low, high;
-  std::optional<stats::LogRank> test;  ///< log-rank, before against after
+  std::optional<double> change{}, low{}, high{};
+  std::optional<stats::LogRank> test{};  ///< log-rank, before against after
 };
 
 struct ShareChange {
   std::string key, name;
   stats::Proportion before, after;
-  std::optional<double> change;
+  std::optional<double> change{};
   stats::Bounds bounds{.low = -1, .high = 1};  ///< 95 %, of after - before
 };
 
 struct StepChange {
-  std::string id, title;
-  stats::Proportion on_time_before, on_time_after;  ///< of the runs that have this step
-  Distribution before, after;                       ///< seconds from the alert until it was taken
+  std::string id{}, title{};
+  stats::Proportion on_time_before{}, on_time_after{};  ///< of the runs that have this step
+  Distribution before{}, after{};  ///< seconds from the alert until it was taken
   std::optional<double> change;
 };
 

@@ -158,8 +158,10 @@ Result<Sweep> summarize_sweep(std::span<const StudiedRun> runs) {
     if (settled(run)) out.points.push_back(point_of(run));
     else ++out.unfinished;
   }
-  std::ranges::stable_sort(
-      out.points, {}, [&](const SweepPoint& point) { return strength(out.vary, point.value); });
+  // Runs at one intensity stand in the order of their ids, which begin with the time.
+  std::ranges::sort(out.points, {}, [&](const SweepPoint& point) {
+    return std::pair(strength(out.vary, point.value), point.run);
+  });
   out.hurt = threshold_of(out.points, &SweepPoint::hurt);
   out.noticed = threshold_of(out.points, &SweepPoint::noticed);
   return out;

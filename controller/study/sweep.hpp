@@ -29,9 +29,9 @@ struct SweepPoint {
   Zone zone = Zone::unknown;
   bool hurt = false, noticed = false;  ///< without meaning when unknown
   double hurt_share = 0;               ///< of the time from injection to its end, in breach
-  std::optional<Timed> impact;         ///< from the injection
-  std::optional<Timed> detection;      ///< from the injection
-  std::string why;                     ///< of `unknown`
+  std::optional<Timed> impact{};       ///< from the injection
+  std::optional<Timed> detection{};    ///< from the injection
+  std::string why{};                   ///< of `unknown`
 };
 
 /// Where a yes begins between mild and strong. `low` is the strongest intensity known as no before
@@ -43,7 +43,7 @@ struct Threshold {
     inside,
     above,  ///< no even at the strongest: low only
   } place = Place::unknown;
-  std::optional<double> low, high;
+  std::optional<double> low{}, high{};
   bool sharp = true;  ///< false: some stronger intensity was a no; the bracket holds all of that
 };
 

@@ -25,11 +25,11 @@ struct Timed {
 
 struct Distribution {
   std::size_t count = 0, censored = 0;
-  stats::Curve curve;
-  stats::Quantile median;
+  stats::Curve curve{};
+  stats::Quantile median{};
   /// What the measurements' own uncertainty makes of the median: the medians of all lower and of
   /// all upper bounds. There when the median is.
-  std::optional<double> least, most;
+  std::optional<double> least{}, most{};
 };
 
 [[nodiscard]] Distribution distribution_of(std::span<const Timed> times);

@@ -37,14 +37,14 @@ struct Trial {
   std::size_t index = 0;
   bool sham = false;
   TrialOutcome outcome = TrialOutcome::left_out;
-  std::string why;  ///< of `left_out` and `false_alarm`
-  std::optional<Timed> from_injection, from_impact;
+  std::string why{};  ///< of `left_out` and `false_alarm`
+  std::optional<Timed> from_injection{}, from_impact{};
 };
 
 /// One expected detection over the real trials in which it could be told.
 struct ExpectationShare {
   std::string name;
-  stats::Proportion in_time, fired;
+  stats::Proportion in_time{}, fired{};
 };
 
 struct TrialsSummary {

@@ -14,6 +14,9 @@ namespace {
 
 using Unit = Vary::Unit;
 
+/// Shares are written with six decimals of a percent; other numbers just need a limit.
+constexpr double kLeastShare = 1e-8, kLeastNumber = 1e-9, kMostNumber = 1e15;
+
 struct End {
   double value = 0;
   Unit unit = Unit::number;
@@ -94,6 +97,9 @@ Result<Vary> parse_vary(std::string_view text) {
   if (from->value <= 0 || to->value <= 0)
     return refuse("both ends must be above zero: the steps between them are equal ratios");
   if (from->value == to->value) return refuse("both ends are the same");
+  const double least = from->unit == Unit::ratio ? kLeastShare : kLeastNumber;
+  if (std::min(from->value, to->value) < least || std::max(from->value, to->value) > kMostNumber)
+    return refuse("an end is too small or too large");
   return Vary{.subject = std::string(text.substr(0, dot)),
               .parameter = std::string(text.substr(dot + 1, equals - dot - 1)),
               .unit = from->unit,
@@ -129,6 +135,7 @@ double rounded(const Vary& vary, double value) {
   // By way of its text, so that a share such as 0.003 is the very number that its text gives.
   double out = std::strtod(fmt::format("{:.2e}", std::round(value / size) * size).c_str(), nullptr);
   if (vary.whole) out = std::max(1.0, std::round(out));
+  if (vary.unit == Unit::ratio) out = std::max(1.0, std::round(out / kLeastShare)) / 1e8;
   return std::clamp(out, std::min(vary.from, vary.to), std::max(vary.from, vary.to));
 }
 

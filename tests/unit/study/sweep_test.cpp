@@ -47,7 +47,8 @@ TEST(Sweep, FindsTheGrayZoneOnAGrid) {
 
 TEST(Sweep, BisectsBothThresholdsToThePrecisionAsked) {
   const Sweep sweep = conduct(testing::sweep_session("netem.loss=0.1%..30%", 0.05), 0.005, 0.04);
-  for (const auto& [threshold, at] : {std::pair{sweep.hurt, 0.005}, {sweep.noticed, 0.04}}) {
+  for (const auto& [threshold, at] :
+       {std::pair{sweep.hurt, 0.005}, std::pair{sweep.noticed, 0.04}}) {
     ASSERT_EQ(threshold.place, Threshold::Place::inside);
     EXPECT_LT(*threshold.low, at);
     EXPECT_GE(*threshold.high, at);
@@ -94,8 +95,8 @@ TEST(Sweep, KnowsMonitoringThatNoticesBeforeUsersAreHurt) {
 TEST(Sweep, WidensAThresholdThatIsNotSharp) {
   const Session session = testing::sweep_session("netem.loss=0.1%..30%");
   std::vector<StudiedRun> runs;
-  for (const auto& [value, hurt] :
-       {std::pair{0.001, false}, {0.005, true}, {0.01, false}, {0.02, true}})
+  for (const auto& [value, hurt] : {std::pair{0.001, false}, std::pair{0.005, true},
+                                    std::pair{0.01, false}, std::pair{0.02, true}})
     runs.push_back(truth(session, value, hurt ? 0 : 1, 1));
   const Sweep sweep = summarize_sweep(runs).value();
   EXPECT_FALSE(sweep.hurt.sharp);

@@ -32,7 +32,7 @@ TEST(ShamOrder, OfSeedSevenIsTheSameForEver) {
   const std::vector<bool> order = sham_order({20, 0.3}, 7);
   std::string shape;
   for (const bool sham : order) shape += sham ? 's' : 'r';
-  EXPECT_EQ(shape, "SHAPE7");
+  EXPECT_EQ(shape, "sssrrrrrrsrsrrrrrsrr");
   EXPECT_NE(order, sham_order({20, 0.3}, 8));
 }
 
