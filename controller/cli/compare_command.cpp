@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "controller/cli/cli.hpp"
-#include "controller/cli/studied.hpp"
 #include "controller/report/study.hpp"
+#include "controller/runner/stored_runs.hpp"
 
 namespace firedrill::cli {
 namespace {

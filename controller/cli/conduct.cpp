@@ -1,4 +1,5 @@
-// How trials and sweeps are conducted: begun or continued, run, ended, kept.
+#include "controller/cli/conduct.hpp"
+
 #include <fstream>
 #include <sstream>
 
@@ -6,7 +7,6 @@
 
 #include "controller/cli/export.hpp"
 #include "controller/cli/halt_on_signal.hpp"
-#include "controller/cli/studied.hpp"
 
 namespace firedrill::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "controller/cli/cli.hpp"
-#include "controller/cli/studied.hpp"
+#include "controller/cli/conduct.hpp"
 #include "controller/report/study.hpp"
 
 namespace firedrill::cli {

@@ -21,8 +21,8 @@ TEST(Vary, StepsAtEqualRatiosWithRoundValues) {
             (std::vector<std::string>{"0.1%", "0.316%", "1%", "3.16%", "10%"}));
   EXPECT_EQ(texts("netem.delay=1ms..1s", 4),
             (std::vector<std::string>{"1ms", "10ms", "100ms", "1s"}));
-  EXPECT_EQ(texts("io-throttle.write=10MB..10kB", 4),
-            (std::vector<std::string>{"10MB", "1MB", "100kB", "10kB"}));
+  EXPECT_EQ(texts("io-throttle.write=10MB..10KB", 4),
+            (std::vector<std::string>{"10MB", "1MB", "100KB", "10KB"}));
 }
 
 TEST(Vary, GoesDownWhereLessIsStrongerAndKeepsWholeNumbersWhole) {

@@ -1,4 +1,4 @@
-#include "controller/cli/studied.hpp"
+#include "controller/runner/stored_runs.hpp"
 
 #include <algorithm>
 #include <random>
@@ -8,7 +8,7 @@
 
 #include "controller/runner/loop.hpp"
 
-namespace firedrill::cli {
+namespace firedrill {
 namespace {
 
 constexpr std::size_t kAllRuns = 1'000'000;
@@ -133,4 +133,4 @@ Result<RunGroup> named_runs(Store& store, const std::string& name) {
   return RunGroup{.name = name, .runs = std::move(*studied)};
 }
 
-}  // namespace firedrill::cli
+}  // namespace firedrill

@@ -1,4 +1,4 @@
-// Runs, sessions and tags by the names that people give, from the store.
+// How trials and sweeps are conducted: begun or continued, run, ended, kept.
 #pragma once
 
 #include <span>
@@ -8,22 +8,9 @@
 
 #include "controller/cli/cli.hpp"
 #include "controller/runner/session.hpp"
-#include "controller/study/compare.hpp"
+#include "controller/runner/stored_runs.hpp"
 
 namespace firedrill::cli {
-
-enum class SessionKind : std::uint8_t { trials, sweep };
-
-/// "trials-20260301-120000-7f3a".
-[[nodiscard]] std::string new_session_id(SessionKind kind);
-
-/// All runs of a session, oldest first. `name`: its id, the beginning of one, or "last".
-/// @errors not_found, conflict (several sessions begin so), corrupt
-[[nodiscard]] Result<std::vector<StudiedRun>> session_runs(Store& store, SessionKind kind,
-                                                           const std::string& name);
-
-/// The runs that a name means: a session's, a tag's, or one run by id, its beginning or "last".
-[[nodiscard]] Result<RunGroup> named_runs(Store& store, const std::string& name);
 
 /// What trials and sweep share on the command line.
 struct SessionOptions {
