@@ -1,5 +1,6 @@
 #include "controller/cli/conduct.hpp"
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 

@@ -43,7 +43,7 @@ Check check_tolerance(const PlannedProbe& probe, const Result<Json>& sample) {
 
 std::vector<Check> what_is_not_quiet(const Experiment& experiment, const Plan& plan, Fleet& fleet) {
   std::vector<Check> checks = run_preflight(experiment, plan, fleet);
-  std::erase_if(checks, &Check::ok);
+  std::erase_if(checks, [](const Check& check) { return check.ok; });
   if (!checks.empty()) return checks;
   for (const PlannedProbe& probe : plan.probes)
     if (Check check = check_tolerance(probe, sample_now(probe, experiment, plan, fleet)); !check.ok)

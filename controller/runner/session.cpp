@@ -58,8 +58,8 @@ Result<SessionOutcome> run_session(Runner& runner, std::vector<StudiedRun> runs,
     if (out.why.empty()) {
       hooks.tell(fmt::format("{}: waiting for quiet", wanted.label));
       auto noise = await_quiet(runner, wanted, settings);
-      if (!noise) return std::unexpected(noise.error());
-      out.why = std::move(*noise);
+      if (!noise && out.runs.empty()) return std::unexpected(noise.error());
+      out.why = noise ? std::move(*noise) : describe(noise.error());
     }
     out.halted = runner.halted();
     if (!out.why.empty()) return out;
@@ -72,7 +72,13 @@ Result<SessionOutcome> run_session(Runner& runner, std::vector<StudiedRun> runs,
                                 .tag = settings.tag,
                                 .session = to_json(wanted.tag),
                                 .blind = settings.blind});
-    if (!finished) return std::unexpected(finished.error());
+    if (!finished) {
+      // Agents may have gone since the last run: what was done so far still counts.
+      if (out.runs.empty() && !runner.halted()) return std::unexpected(finished.error());
+      out.halted = runner.halted();
+      out.why = describe(finished.error());
+      return out;
+    }
     out.runs.push_back(studied(std::move(*finished), wanted));
     const StudiedRun& run = out.runs.back();
     inconclusive = why_unusable(run).empty() ? 0 : inconclusive + 1;

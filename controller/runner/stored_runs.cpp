@@ -33,9 +33,10 @@ Result<std::vector<Belongs>> read_belongings(Store& store) {
     if (!first->empty()) {
       const Json& data = first->front().data;
       const Json session = data.value("session", Json::object());
-      if (data.contains("tag") && data["tag"].is_string()) one.group = data["tag"];
+      if (data.contains("tag") && data["tag"].is_string())
+        one.group = data["tag"].get<std::string>();
       if (session.is_object() && session.contains("id") && session["id"].is_string())
-        one.session = session["id"];
+        one.session = session["id"].get<std::string>();
     }
     out.push_back(std::move(one));
   }

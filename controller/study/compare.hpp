@@ -40,7 +40,7 @@ struct StepChange {
   std::string id{}, title{};
   stats::Proportion on_time_before{}, on_time_after{};  ///< of the runs that have this step
   Distribution before{}, after{};  ///< seconds from the alert until it was taken
-  std::optional<double> change;
+  std::optional<double> change{};
 };
 
 /// One link of the chain, over the runs in which both of its ends are known.
@@ -49,7 +49,7 @@ struct SegmentChange {
   std::string cause;     ///< what the time between them is made of: "the rule's `for`"
   std::size_t count_before = 0, count_after = 0;
   std::optional<double> before, after;  ///< medians, seconds
-  std::optional<double> change;
+  std::optional<double> change{};
   [[nodiscard]] std::string name() const { return from + " → " + to; }
 };
 
