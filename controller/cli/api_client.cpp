@@ -111,4 +111,14 @@ Result<Json> tell_api(const Context& context, std::string_view path, Json body) 
   return client.call("POST", path, body);
 }
 
+Error with_busy_hint(Error error, const Context& context) {
+  if (error.code != ErrorCode::conflict) return error;
+  if (const auto other = call_api(context, "GET", "run", {}))
+    error.what = fmt::format(
+        "run {} ('{}') goes on here already, in phase {}: wait for it, or "
+        "'firedrill halt'",
+        other->value("run", ""), other->value("title", ""), other->value("phase", ""));
+  return error;
+}
+
 }  // namespace firedrill::cli

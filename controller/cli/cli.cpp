@@ -74,6 +74,9 @@ int run(int argc, char** argv) {
   app.add_flag("--json", context.json, "print JSON for programs on standard output");
   add_experiment_commands(app, context);
   add_run_command(app, context);
+  add_trials_command(app, context);
+  add_sweep_command(app, context);
+  add_compare_command(app, context);
   add_report_commands(app, context);
   add_live_commands(app, context);
   add_pki_command(app, context);

@@ -41,6 +41,9 @@ void add_report_commands(CLI::App& app, Context& context);  // report, runs
 void add_pki_command(CLI::App& app, Context& context);
 void add_audit_command(CLI::App& app, Context& context);
 void add_serve_command(CLI::App& app, Context& context);
+void add_trials_command(CLI::App& app, Context& context);
+void add_sweep_command(CLI::App& app, Context& context);
+void add_compare_command(CLI::App& app, Context& context);
 void add_live_commands(CLI::App& app, Context& context);  // agents, halt, step, detected, ack, note
 
 /// One line on standard error (or JSON on standard output): what, where, how to mend it.
@@ -49,6 +52,10 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<Variables> parse_variables(const std::vector<std::string>& pairs);
 /// An event as a progress line, or empty when it is not worth one.
 [[nodiscard]] std::string progress_line(const Event& event);
+
+/// Whom this program sees at its terminal. Who became another user by su or sudo is known by the
+/// login that the kernel keeps (loginuid), and who came by SSH by their address.
+[[nodiscard]] Json local_commander();
 
 /// What this command line says of the controller.
 [[nodiscard]] RunnerConfig own_config(const Context& context);
@@ -66,5 +73,7 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 /// @errors unavailable: no controller runs; not_found, refused, invalid_input: its own words
 [[nodiscard]] Result<Json> call_api(const Context& context, std::string_view method,
                                     std::string_view path, const Json& body);
+/// A conflict over the port, in words: which run goes on there.
+[[nodiscard]] Error with_busy_hint(Error error, const Context& context);
 
 }  // namespace firedrill::cli

@@ -10,6 +10,14 @@
 namespace firedrill::cli {
 namespace {
 
+const Event* created_event(const FinishedRun& run) {
+  for (const Event& event : run.events)
+    if (event.kind == event_kind::run_created) return &event;
+  return nullptr;
+}
+
+}  // namespace
+
 Result<void> write_file(const std::filesystem::path& path, const std::string& text) {
   const std::filesystem::path beside = path.string() + ".new";
   {
@@ -24,14 +32,6 @@ Result<void> write_file(const std::filesystem::path& path, const std::string& te
   if (error) return fail_errno(error.value(), path.string());
   return {};
 }
-
-const Event* created_event(const FinishedRun& run) {
-  for (const Event& event : run.events)
-    if (event.kind == event_kind::run_created) return &event;
-  return nullptr;
-}
-
-}  // namespace
 
 Result<Experiment> experiment_of(const FinishedRun& run) {
   const Event* created = created_event(run);

@@ -1,95 +1,25 @@
 // firedrill run: one experiment from file to score. Ctrl-C halts it and undoes everywhere.
-#include <array>
-#include <fstream>
 #include <memory>
-#include <thread>
 
 #include <fmt/format.h>
-#include <pwd.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "controller/cli/cli.hpp"
 #include "controller/cli/export.hpp"
+#include "controller/cli/halt_on_signal.hpp"
 #include "controller/report/report.hpp"
 
 namespace firedrill::cli {
 namespace {
 
-using namespace std::chrono_literals;
-
 struct Options {
   std::filesystem::path file, folder;
+  std::string tag;
   std::vector<std::string> set;
   std::uint64_t seed = 1;
   bool sham = false, no_responder = false, quiet = false;
   double agent_wait = 20;
 };
-
-/// Turns Ctrl-C and SIGTERM into a halt. The signals are blocked in every thread but this one.
-class HaltOnSignal {
- public:
-  explicit HaltOnSignal(Runner& runner)
-      : thread_([&runner](const std::stop_token& stop) { watch(runner, stop); }) {}
-
-  static sigset_t signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    return set;
-  }
-
- private:
-  static void watch(Runner& runner, const std::stop_token& stop) {
-    const sigset_t set = signals();
-    bool told = false;
-    while (!stop.stop_requested()) {
-      const timespec brief{.tv_sec = 0, .tv_nsec = 100'000'000};
-      const int got = sigtimedwait(&set, nullptr, &brief);
-      if (got <= 0) continue;
-      const std::string_view name = got == SIGINT ? "Ctrl-C" : "SIGTERM";
-      if (told) fmt::print(stderr, "firedrill: still undoing; the hosts will be clean shortly\n");
-      else runner.halt(std::string(name), "stopped by " + std::string(name));
-      told = true;
-    }
-  }
-
-  std::jthread thread_;
-};
-
-Error with_busy_hint(Error error, const Context& context) {
-  if (error.code != ErrorCode::conflict) return error;
-  if (const auto other = call_api(context, "GET", "run", {}))
-    error.what = fmt::format(
-        "run {} ('{}') goes on here already, in phase {}: wait for it, or "
-        "'firedrill halt'",
-        other->value("run", ""), other->value("title", ""), other->value("phase", ""));
-  return error;
-}
-
-/// Whom this program sees at its terminal. Who became another user by su or sudo is known by the
-/// login that the kernel keeps (loginuid), and who came by SSH by their address.
-Json local_commander() {
-  const auto name_of = [](uid_t uid) {
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-      return std::string(found->pw_name);
-    return fmt::format("uid {}", uid);
-  };
-  Json out{{"user", name_of(::getuid())}, {"from", "local"}};
-  constexpr std::uint32_t kUnset = 0xFFFFFFFF;
-  std::uint32_t login = kUnset;
-  if (std::ifstream("/proc/self/loginuid") >> login && login != kUnset && login != ::getuid())
-    out["login"] = name_of(login);
-  if (const char* connection = std::getenv("SSH_CONNECTION"); connection != nullptr) {
-    const std::string_view words(connection);
-    out["from"] = words.substr(0, words.find(' '));
-  }
-  return out;
-}
 
 void print_result(const FinishedRun& run, const Experiment& experiment,
                   const std::filesystem::path& folder, const Context& context) {
@@ -109,8 +39,7 @@ void run_experiment(const Options& options, Context& context) {
   if (!variables) return report_error(context, variables.error(), kUsage);
   const auto experiment = load_experiment(options.file, *variables);
   if (!experiment) return report_error(context, experiment.error());
-  const sigset_t set = HaltOnSignal::signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread starts, so that all inherit it
+  HaltOnSignal::block();  // before any thread starts, so that all inherit it
   const auto begin = std::chrono::steady_clock::now();
   const auto tell = [&](std::string_view line) {
     if (options.quiet || line.empty()) return;
@@ -132,7 +61,8 @@ void run_experiment(const Options& options, Context& context) {
                                         .responder = !options.no_responder,
                                         .seed = options.seed,
                                         .started_by = user != nullptr ? user : "",
-                                        .by = local_commander()});
+                                        .by = local_commander(),
+                                        .tag = options.tag});
   if (!finished) return report_error(context, finished.error());
   const std::filesystem::path folder =
       options.folder.empty() ? context.home / "runs" / finished->run : options.folder;
@@ -155,6 +85,7 @@ void add_run_command(CLI::App& app, Context& context) {
   run->add_flag("--no-responder", options->no_responder,
                 "leave the runbook to people: 'firedrill ack', 'firedrill step done ID'");
   run->add_option("--export", options->folder, "folder for the reports (default HOME/runs/RUN)");
+  run->add_option("--tag", options->tag, "a name for sets of runs, for 'firedrill compare'");
   run->add_option("--agent-wait", options->agent_wait, "seconds to wait for agents")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();

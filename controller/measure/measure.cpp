@@ -138,6 +138,9 @@ void doubts(const Log& log, const Experiment& experiment, const std::vector<Trac
   if (measures.forbidden_asked && measures.points.injected &&
       was_blind(log, "", measures.points.injected->at, measures.ended))
     measures.doubts.emplace_back("a detector was lost during the fault: forbidden alerts unseen");
+  const bool asked = !experiment.expected.empty() || measures.forbidden_asked;
+  if (measures.sham && asked && was_blind(log, "", measures.started, measures.ended))
+    measures.doubts.emplace_back("a detector was lost: a false alarm would not have been seen");
   doubt_clocks(experiment, measures);
 }
 

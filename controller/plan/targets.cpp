@@ -6,29 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "controller/stats/random.hpp"
+
 namespace firedrill {
 namespace {
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine and library, which the
-/// standard's distributions do not promise.
-class SplitMix64 {
- public:
-  explicit SplitMix64(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    state_ += 0x9E3779B97F4A7C15U;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31U);
-  }
-
-  /// 0 .. bound-1. The bias of the remainder is below 2^-40 for any fleet that fits in memory.
-  std::size_t below(std::size_t bound) { return static_cast<std::size_t>(next() % bound); }
-
- private:
-  std::uint64_t state_;
-};
 
 /// FNV-1a, so that two targets of one experiment do not draw the same numbers.
 std::uint64_t hash_name(std::string_view name) {
@@ -108,8 +89,7 @@ Result<std::vector<std::string>> resolve_target(const Target& target,
     return fail_at(pointer, fmt::format("target '{}' ({}) fits none of the {} connected hosts",
                                         target.name, words_of(target), agents.size()));
   SplitMix64 random(seed ^ hash_name(target.name));
-  for (std::size_t i = hosts.size() - 1; i > 0; --i)
-    std::swap(hosts[i], hosts[random.below(i + 1)]);
+  shuffle(hosts, random);
   const auto count = how_many(target, hosts.size(), random, pointer);
   if (!count) return std::unexpected(count.error());
   hosts.resize(*count);

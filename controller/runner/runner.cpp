@@ -16,6 +16,7 @@
 #include "controller/runner/limits.hpp"
 #include "controller/runner/live_parts.hpp"
 #include "controller/runner/live_run.hpp"
+#include "controller/runner/quiet.hpp"
 
 namespace firedrill {
 
@@ -42,7 +43,7 @@ struct Runner::State {
   void wait_for(Duration span) { loop.wait(std::max(span, Duration{1'000})); }
   void on_event(const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock);
   void close_left_over_runs();
-  void publish(const LiveRun& run, const std::string& title);
+  void publish(const LiveRun& run, const std::string& title, bool blind);
   [[nodiscard]] Result<Plan> wait_for_plan(const Experiment& experiment, const PlanOptions& options,
                                            const std::set<std::string>& expected);
 };
@@ -56,6 +57,20 @@ std::string new_run_id(const std::string& experiment, UtcTime now) {
   std::replace(stamp.begin(), stamp.end(), 'T', '-');
   std::random_device random;
   return fmt::format("{}-{}-{:04x}", stamp, experiment.substr(0, 40), random() & 0xffffU);
+}
+
+Json created_data(const Experiment& experiment, const Plan& plan, const RunRequest& request) {
+  Json data = {{"experiment", experiment.source},
+               {"experiment_id", experiment.id},
+               {"plan", to_json(plan)},
+               {"sham", request.sham},
+               {"responder", experiment.responder.has_value()},
+               {"started_by", request.started_by},
+               {"by", request.by},
+               {"version", FIREDRILL_VERSION}};
+  if (!request.tag.empty()) data["tag"] = request.tag;
+  if (!request.session.is_null()) data["session"] = request.session;
+  return data;
 }
 
 std::string_view stage_name(machine::Stage stage) {
@@ -112,14 +127,15 @@ void Runner::State::close_left_over_runs() {
   }
 }
 
-void Runner::State::publish(const LiveRun& run, const std::string& title) {
+void Runner::State::publish(const LiveRun& run, const std::string& title, bool blind) {
   RunBoard next{.run = run.plan().run,
                 .title = title,
-                .phase = std::string(machine::to_string(run.state().phase)),
+                .phase = blind ? "blind" : std::string(machine::to_string(run.state().phase)),
                 .injections = Json::array(),
                 .steps = board.get().steps,
                 .webhooks = board.get().webhooks,
                 .finished = run.finished()};
+  if (blind) return board.set(std::move(next));
   for (const machine::Tracked& one : run.state().injections) {
     const PlannedInjection* planned = run.plan().find(one.id);
     next.injections.push_back({{"id", one.id},
@@ -143,7 +159,10 @@ ApiActions Runner::State::actions() {
   ApiActions out;
   out.halt = [this](std::string who, std::string reason, Json by) {
     loop.post([this, who = std::move(who), reason = std::move(reason), by = std::move(by)] {
-      if (live == nullptr) return;
+      if (live == nullptr) {  // between the runs of a session
+        early_halt = {who, reason};
+        return;
+      }
       live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}},
                     {utc_now(), {}});
       live->feed(machine::input::Halt{who, reason});
@@ -294,15 +313,7 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
       !created)
     return std::unexpected(created.error());
   EventLog log(*s.store, id, s.observers.event);
-  if (auto said = log.say(event_kind::run_created, {{"experiment", experiment.source},
-                                                    {"experiment_id", experiment.id},
-                                                    {"plan", to_json(*plan)},
-                                                    {"sham", request.sham},
-                                                    {"responder", experiment.responder.has_value()},
-                                                    {"started_by", request.started_by},
-                                                    {"by", request.by},
-                                                    {"version", FIREDRILL_VERSION}});
-      !said)
+  if (auto said = log.say(event_kind::run_created, created_data(experiment, *plan, request)); !said)
     return std::unexpected(said.error());
   RunBoard board{.run = id, .title = experiment.title, .phase = "idle"};
   for (const RunbookStep& step : experiment.steps) board.steps.insert(step.id);
@@ -319,7 +330,7 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
     live.feed(machine::input::Start{});
     while (!live.finished()) {
       s.wait_for(live.tick());
-      s.publish(live, experiment.title);
+      s.publish(live, experiment.title, request.blind);
     }
   }
   auto measures = measure(log.events());
@@ -333,6 +344,43 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
     return std::unexpected(closed.error());
   return FinishedRun{id, log.events(), std::move(*measures), std::move(card)};
 }
+
+Result<void> Runner::wait_until_quiet(const Experiment& experiment, std::uint64_t seed,
+                                      Duration limit) {
+  State& s = *state_;
+  const UtcTime begin = utc_now();
+  const Duration hold = quiet_time(experiment);
+  std::optional<UtcTime> quiet_since;
+  UtcTime told{};
+  const auto plan = this->plan(experiment, {.run = "quiet", .seed = seed, .sham = true});
+  if (!plan) return std::unexpected(plan.error());
+  while (true) {
+    const std::vector<Check> noise = what_is_not_quiet(experiment, *plan, *s.fleet);
+    const UtcTime now = utc_now();
+    if (!noise.empty()) quiet_since.reset();
+    else if (!quiet_since) quiet_since = now;
+    if (quiet_since && now - *quiet_since >= hold) return {};
+    const std::string why = noise.empty() ? "" : noise.front().check + ": " + noise.front().detail;
+    if (now - begin > limit)
+      return fail(ErrorCode::timed_out,
+                  fmt::format("not quiet after {} of waiting: {}", to_string(limit), why));
+    if (!why.empty() && now - told > 10s && s.observers.progress) {
+      told = now;
+      s.observers.progress("waiting for quiet: " + why);
+    }
+    if (pause(1s)) return fail(ErrorCode::unavailable, "halted while waiting for quiet");
+  }
+}
+
+bool Runner::pause(Duration span) {
+  const UtcTime end = utc_now() + span;
+  for (UtcTime now = utc_now(); now < end && !halted(); now = utc_now())
+    state_->wait_for(std::min<Duration>(end - now, 100ms));
+  return halted();
+}
+
+bool Runner::halted() const { return state_->early_halt.has_value(); }
+Store& Runner::store() { return *state_->store; }
 
 std::vector<AgentInfo> Runner::agents(Duration wait) {
   State& s = *state_;

@@ -39,6 +39,9 @@ struct RunRequest {
   std::uint64_t seed = 0;
   std::string started_by;
   Json by = Json::object();  ///< whom this program saw at its terminal: event.hpp
+  std::string tag{};         ///< for `compare`; kept in run.created
+  Json session{};            ///< to_json(SessionTag), or null: the run stands alone
+  bool blind = false;  ///< the API tells nobody what is injected, nor in which phase the run is
 };
 
 struct FinishedRun {
@@ -64,11 +67,22 @@ class Runner {
   /// Runs to the end and blocks. The calling thread is the runner's thread.
   /// @errors of planning and of the store before the run exists; afterwards the verdict tells
   [[nodiscard]] Result<FinishedRun> run(const RunRequest& request);
+  /// Waits until the experiment could begin: agents and monitoring answer, every steady-state
+  /// probe is within its tolerance and no expected alert is on, all without a break for as long as
+  /// the experiment wants quiet before a fault.
+  /// @errors timed_out after `limit`, with what was not quiet; unavailable when halted meanwhile
+  [[nodiscard]] Result<void> wait_until_quiet(const Experiment& experiment, std::uint64_t seed,
+                                              Duration limit);
+  /// Waits, unless halted. Gives whether it was halted.
+  [[nodiscard]] bool pause(Duration span);
+  /// Was a halt asked for while no run went on?
+  [[nodiscard]] bool halted() const;
   /// Who is there after at most `wait`.
   [[nodiscard]] std::vector<AgentInfo> agents(Duration wait);
   /// Does what is due for agents between runs, for at most `span`.
   void idle(Duration span);
   [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] Store& store();
   /// Stops the run that goes on, or the one about to begin. Safe from any thread.
   void halt(std::string who, std::string reason);
 

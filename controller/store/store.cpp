@@ -230,36 +230,35 @@ Result<void> Store::finish_run(std::string_view id, UtcTime finished, std::strin
   });
 }
 
-Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after) {
+Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after,
+                                         std::int64_t most) {
   const std::string run(id);
   const std::lock_guard lock(state_->mutex);
-  return sql::guarded(
-      state_->path, [&]() -> Result<std::vector<Event>> {
-        if (auto known = state_->require_run(run); !known) return std::unexpected(known.error());
-        std::vector<Event> events;
-        Event event;
-        std::string data;
-        long long seq = 0, at = 0, uncertainty = 0;
-        const long long first = after;
-        soci::statement rows =
-            (state_->session.prepare
-                 << "SELECT seq, at, uncertainty, source, kind, data, hash FROM events"
-                    " WHERE run = :run AND seq > :after ORDER BY seq",
-             into(seq), into(at), into(uncertainty), into(event.source), into(event.kind),
-             into(data), into(event.hash), use(run), use(first));
-        rows.execute();
-        while (rows.fetch()) {
-          auto json = parse_json(data, fmt::format("event {} of run {}", seq, run));
-          if (!json) return fail(ErrorCode::corrupt, json.error().what);
-          event.seq = seq;
-          event.run = run;
-          event.at = from_micros(at);
-          event.uncertainty = Duration{uncertainty};
-          event.data = std::move(*json);
-          events.push_back(event);
-        }
-        return events;
-      });
+  return sql::guarded(state_->path, [&]() -> Result<std::vector<Event>> {
+    if (auto known = state_->require_run(run); !known) return std::unexpected(known.error());
+    std::vector<Event> events;
+    Event event;
+    std::string data;
+    long long seq = 0, at = 0, uncertainty = 0;
+    const long long first = after, limit = most;
+    soci::statement rows =
+        (state_->session.prepare << "SELECT seq, at, uncertainty, source, kind, data FROM events"
+                                    " WHERE run = :run AND seq > :after ORDER BY seq LIMIT :most",
+         into(seq), into(at), into(uncertainty), into(event.source), into(event.kind), into(data),
+         use(run), use(first), use(limit));
+    rows.execute();
+    while (rows.fetch()) {
+      auto json = parse_json(data, fmt::format("event {} of run {}", seq, run));
+      if (!json) return fail(ErrorCode::corrupt, json.error().what);
+      event.seq = seq;
+      event.run = run;
+      event.at = from_micros(at);
+      event.uncertainty = Duration{uncertainty};
+      event.data = std::move(*json);
+      events.push_back(event);
+    }
+    return events;
+  });
 }
 
 Result<std::vector<RunRow>> Store::State::select_runs(std::string_view where, std::string text,

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <iosfwd>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -57,8 +58,10 @@ class Store {
   [[nodiscard]] Result<void> finish_run(std::string_view id, UtcTime finished,
                                         std::string_view verdict, const Json& scores);
 
-  /// In order of seq, from `after` + 1. @errors also not_found
-  [[nodiscard]] Result<std::vector<Event>> events(std::string_view run, std::int64_t after = 0);
+  /// In order of seq, from `after` + 1, at most `most` of them. @errors also not_found
+  [[nodiscard]] Result<std::vector<Event>> events(
+      std::string_view run, std::int64_t after = 0,
+      std::int64_t most = std::numeric_limits<std::int64_t>::max());
   /// Newest first. @param limit at least 1
   [[nodiscard]] Result<std::vector<RunRow>> runs(std::size_t limit = 100);
   /// A full id, a prefix only one run has, or "last" for the newest.

@@ -129,6 +129,8 @@ TEST(Layers, RoomsIncludeOnlyWhatTheyMayKnow) {
       {"controller/machine", {"<boost/", "<spdlog/", "<curl/", "<fstream>", "\"controller/fleet"}},
       {"controller/measure", {"<boost/", "<spdlog/", "<curl/", "<fstream>", "\"controller/store"}},
       {"controller/score", {"<boost/", "<spdlog/", "<curl/", "<fstream>", "\"controller/store"}},
+      {"controller/stats", {"<boost/", "<spdlog/", "<curl/", "<fstream>", "\"firedrill/"}},
+      {"controller/study", {"<boost/", "<spdlog/", "<curl/", "<fstream>", "\"controller/store"}},
       {"controller/report", {"<boost/", "<spdlog/", "<curl/", "<fstream>", "\"controller/store"}}};
   for (const Layer& layer : layers) {
     for (const fs::path& path : files_below({layer.room}, {".cpp", ".hpp"})) {
@@ -144,10 +146,10 @@ TEST(Layers, RoomsIncludeOnlyWhatTheyMayKnow) {
 }
 
 TEST(Layers, PureRoomsReadNoClock) {
-  for (const fs::path& path :
-       files_below({"controller/experiment", "controller/plan", "controller/machine",
-                    "controller/measure", "controller/score", "controller/report"},
-                   {".cpp", ".hpp"})) {
+  for (const fs::path& path : files_below(
+           {"controller/experiment", "controller/plan", "controller/machine", "controller/measure",
+            "controller/score", "controller/stats", "controller/study", "controller/report"},
+           {".cpp", ".hpp"})) {
     const auto lines = lines_of(path);
     for (std::size_t i = 0; i < lines.size(); ++i)
       EXPECT_EQ(lines[i].find("::now()"), std::string::npos) << place(path, i + 1);
