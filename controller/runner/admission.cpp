@@ -124,9 +124,12 @@ void PkiWatch::look() {
       done = loaded;
     }
   }
-  const std::string trouble = done ? "" : describe(done.error());
-  if (trouble != told_ && !trouble.empty()) refusals_.tell("certificates: " + trouble);
-  told_ = trouble;
+  // Trouble that is gone at the next look was only the moment between two renames.
+  std::string trouble = done ? "" : describe(done.error());
+  const bool lasts = !trouble.empty() && trouble == trouble_;
+  if (lasts && !told_) refusals_.tell("certificates: " + trouble);
+  told_ = lasts;
+  trouble_ = std::move(trouble);
 }
 
 }  // namespace firedrill

@@ -38,7 +38,8 @@ class PkiWatch {
   Fleet& fleet_;
   Refusals& refusals_;
   std::string stamp_;
-  std::string told_;  ///< the last trouble, so that it is told once
+  std::string trouble_;  ///< of the last look
+  bool told_ = false;
   std::jthread thread_;
 };
 
