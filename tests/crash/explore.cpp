@@ -148,6 +148,20 @@ Result<void> explore_phase(Stage& stage, const Case& what, Pass pass, Phase phas
   }
 }
 
+/// What no snapshot shows while it is on could not be missed afterwards.
+Result<void> check_visible(Stage& stage, const Case& what) {
+  const auto trial = kill_at(stage, what, Pass::both_killed, {Phase::undo, 1});
+  if (!trial) return std::unexpected(trial.error());
+  const bool visible = !stage.changes().empty();
+  const auto recovery = stage.recover(Pass::both_killed, trial->killed);
+  if (!recovery) return std::unexpected(recovery.error());
+  if (visible) return {};
+  return fail(ErrorCode::unsupported,
+              fmt::format("'{}' cannot be explored: the host looks the same while it is on. Teach "
+                          "tests/crash/host_state.cpp to read what it changes.",
+                          what.name));
+}
+
 Result<void> try_one(Stage& stage, const Case& what, Pass pass, const Point& point,
                      CaseResult& result) {
   const auto tried = try_point(stage, what, pass, point, result);
@@ -191,6 +205,7 @@ Result<CaseResult> explore(Stage& stage, const Case& what, const ExploreOptions&
   if (result.points[Phase::apply] == 0 || result.points[Phase::undo] == 0)
     return fail(ErrorCode::internal,
                 fmt::format("'{}' shows no points of applying or undoing", what.name));
+  if (auto visible = check_visible(stage, what); !visible) return std::unexpected(visible.error());
   for (const Pass pass : options.passes) {
     if (options.point) {
       if (auto done = try_one(stage, what, pass, *options.point, result); !done)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <iterator>
 #include <optional>
@@ -48,7 +49,10 @@ struct Dump {
 };
 
 std::string dumped(const Dump& dump, std::span<const std::byte> payload) {
-  std::string out = fmt::format("{} {}", dump.label, hex(payload.first(dump.header)));
+  std::vector<std::byte> header(payload.begin(), payload.begin() + std::ptrdiff_t(dump.header));
+  // That it is still being tried out, or is out of date, is the kernel's own doing.
+  if (dump.type == RTM_GETADDR) header[offsetof(ifaddrmsg, ifa_flags)] = {};
+  std::string out = fmt::format("{} {}", dump.label, hex(header));
   const auto table = kernel::AttributeTable::parse(payload.subspan(NLMSG_ALIGN(dump.header)));
   if (!table) return out + " unreadable";
   for (const auto& entry : table->entries())

@@ -23,7 +23,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int kMostInjections = 5;
 constexpr milliseconds kLongestInjection = 2s;
 constexpr milliseconds kLongestPause = 200ms;
-constexpr milliseconds kLatestKill = 3s;
+constexpr milliseconds kStart = 500ms;  ///< more or less what an agent takes to start
+constexpr milliseconds kEnd = 200ms;    ///< and to undo at the end
+constexpr milliseconds kLongestStart = 30s;
 
 struct Tally {
   int applied = 0;  ///< injections that were on or being put on
@@ -50,6 +52,7 @@ bool ask(const Stage& stage, const FaultRequest& request, Tally& tally) {
   return agent::control_call(where, rpc::method::commit, commit).has_value();
 }
 
+/// False when there is none after `until`.
 bool wait_for_agent(const Stage& stage, Clock::time_point until) {
   while (Clock::now() < until) {
     if (agent::control_call(stage.state_directory(), rpc::method::list, Json::object()))
@@ -68,7 +71,6 @@ Case case_of(const std::vector<Case>& cases, const Round::Injection& injection) 
 /// Asks for all but the first, which the agent was started with.
 void inject_the_rest(const Stage& stage, const std::vector<Case>& cases, const Round& round,
                      Clock::time_point kill_at, Tally& tally) {
-  if (!wait_for_agent(stage, kill_at)) return;
   for (std::size_t i = 1; i < round.injections.size(); ++i) {
     std::this_thread::sleep_for(round.injections[i].pause);
     if (Clock::now() >= kill_at) return;
@@ -95,23 +97,29 @@ std::string to_text(const std::vector<Case>& cases, const Round& round) {
   std::vector<std::string> names;
   for (const Round::Injection& each : round.injections)
     names.push_back(fmt::format("{} for {} ms", cases[each.which].name, each.duration.count()));
-  return fmt::format("{} killed after {} ms of: {}",
+  return fmt::format("{} killed after {} ms of {}: {}",
                      round.pass == Pass::agent_killed ? "agent" : "agent and guardian",
-                     round.kill_after.count(), fmt::join(names, ", "));
+                     round.kill_after.count(), round.early ? "starting" : "answering",
+                     fmt::join(names, ", "));
 }
 
 Result<void> play(Stage& stage, const std::vector<Case>& cases, const Round& round,
                   const std::string& label, Tally& tally) {
   if (auto fresh = stage.fresh(); !fresh) return fresh;
-  const auto begin = Clock::now();
+  auto begin = Clock::now();
   const auto agent = start_program(stage.inject(case_of(cases, round.injections.front())));
   if (!agent) return std::unexpected(agent.error());
   ++tally.applied;
   Clock::time_point killed;
   {
-    const std::jthread asking(
-        [&] { inject_the_rest(stage, cases, round, begin + round.kill_after, tally); });
-    std::this_thread::sleep_until(begin + round.kill_after);
+    const bool answers = !round.early && wait_for_agent(stage, begin + kLongestStart);
+    if (answers) begin = Clock::now();
+    const auto kill_at = begin + round.kill_after;
+    const std::jthread asking([&] {
+      if (answers || wait_for_agent(stage, kill_at))
+        inject_the_rest(stage, cases, round, kill_at, tally);
+    });
+    std::this_thread::sleep_until(kill_at);
     killed = kill_agent(stage, *agent, round.pass, tally);
   }
   const auto recovery = stage.recover(round.pass, killed);
@@ -142,7 +150,9 @@ Round plan_round(std::uint64_t seed, int number, std::size_t cases) {
     each.pause = milliseconds(up_to(kLongestPause.count()));
     round.injections.push_back(each);
   }
-  round.kill_after = milliseconds(1 + up_to(kLatestKill.count() - 1));
+  const auto longest = std::ranges::max(round.injections, {}, &Round::Injection::duration).duration;
+  round.early = up_to(3) == 0;
+  round.kill_after = milliseconds(up_to(round.early ? kStart.count() : (longest + kEnd).count()));
   round.pass = up_to(2) == 0 ? Pass::both_killed : Pass::agent_killed;
   return round;
 }

@@ -23,7 +23,9 @@ struct Round {
     milliseconds pause{};  ///< before it is asked for, after the one before it
   };
   std::vector<Injection> injections;
-  milliseconds kill_after{};  ///< from the start of the agent
+  bool early = false;  ///< the time to the kill begins with the agent's start; else, with
+                       ///< its first answer
+  milliseconds kill_after{};
   Pass pass = Pass::agent_killed;
 };
 

@@ -171,18 +171,22 @@ Result<Recovery> Stage::recover(Pass pass, Clock::time_point killed) {
   return out;
 }
 
+std::vector<std::string> Stage::changes() {
+  const auto now = host_state(*host_, agent_);
+  if (!now) return {"host not read: " + describe(now.error())};
+  return crash::differences(snapshot_, *now);
+}
+
 void Stage::compare(Pass pass, Recovery& recovery) {
   append_journal(state_, recovery.differences);
   append_stray_files(state_, pass, recovery.differences);
   for (const auto begin = Clock::now();;) {
-    const auto now = host_state(*host_, agent_);
-    if (now && *now == snapshot_) {
+    const std::vector<std::string> found = changes();
+    if (found.empty()) {
       if (since(begin) > 1s) recovery.took += since(begin);
       return;
     }
     if (since(begin) > kSettling) {
-      const auto found = now ? crash::differences(snapshot_, *now)
-                             : std::vector{"host not read: " + describe(now.error())};
       recovery.differences.insert(recovery.differences.end(), found.begin(), found.end());
       return;
     }

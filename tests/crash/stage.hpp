@@ -49,6 +49,8 @@ class Stage {
   void kill_guardians(pid_t agent) const;
   /// Waits for what recovers, or starts it, then compares.
   [[nodiscard]] Result<Recovery> recover(Pass pass, std::chrono::steady_clock::time_point killed);
+  /// How the host differs from its snapshot at this moment.
+  [[nodiscard]] std::vector<std::string> changes();
   /// Undoes by hand what a failed recovery left, so that the next trial has a chance.
   void clean_up();
 

@@ -31,9 +31,10 @@ up() {
   setsid "$1" -f -c "$2" -s /run/bird/bird.ctl </dev/null >"$place/bird.log" 2>&1 &
   echo $! >"$place/bird.pid"
   tries=0
-  until [ -S /run/bird/bird.ctl ]; do
+  # Until an address has been tried out, routes to it come and go.
+  until [ -S /run/bird/bird.ctl ] && [ -z "$(ip -6 address show tentative)" ]; do
     tries=$((tries + 1))
-    [ $tries -le 100 ] || { cat "$place/bird.log" >&2; exit 1; }
+    [ $tries -le 200 ] || { echo "world.sh: no BIRD, or no addresses, within 20 s" >&2; cat "$place/bird.log" >&2; exit 1; }
     sleep 0.1
   done
 }
