@@ -242,10 +242,11 @@ Result<std::vector<Event>> Store::events(std::string_view id, std::int64_t after
     long long seq = 0, at = 0, uncertainty = 0;
     const long long first = after, limit = most;
     soci::statement rows =
-        (state_->session.prepare << "SELECT seq, at, uncertainty, source, kind, data FROM events"
-                                    " WHERE run = :run AND seq > :after ORDER BY seq LIMIT :most",
+        (state_->session.prepare << "SELECT seq, at, uncertainty, source, kind, data, hash"
+                                    " FROM events WHERE run = :run AND seq > :after"
+                                    " ORDER BY seq LIMIT :most",
          into(seq), into(at), into(uncertainty), into(event.source), into(event.kind), into(data),
-         use(run), use(first), use(limit));
+         into(event.hash), use(run), use(first), use(limit));
     rows.execute();
     while (rows.fetch()) {
       auto json = parse_json(data, fmt::format("event {} of run {}", seq, run));
