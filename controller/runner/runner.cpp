@@ -31,6 +31,8 @@ struct Runner::State {
 
   void wait_for(Duration span) { loop.wait(std::max(span, Duration{1'000})); }
   void on_event(const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock);
+  /// On the runner's thread. Between runs it stops the next one from beginning.
+  void halt(const std::string& who, const std::string& reason);
   void close_left_over_runs();
   void publish(const LiveRun& run, const std::string& title, bool blind);
 };
@@ -94,6 +96,15 @@ void Runner::State::on_event(const std::string& host, const rpc::AgentEvent& eve
   [[maybe_unused]] const auto stored = store->append(on_our_clock(host, event, clock));
 }
 
+void Runner::State::halt(const std::string& who, const std::string& reason) {
+  if (live == nullptr) {
+    early_halt = {who, reason};
+    return;
+  }
+  live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
+  live->feed(machine::input::Halt{who, reason});
+}
+
 void Runner::State::close_left_over_runs() {
   // We hold the port, so no other controller lives: a run still open has lost its own.
   const auto runs = store->runs(1000);
@@ -154,14 +165,8 @@ Result<std::unique_ptr<Runner>> Runner::open(RunnerConfig config, Observers obse
   const ApiActions actions{
       .halt =
           [&s](std::string who, std::string reason) {
-            s.loop.post([&s, who = std::move(who), reason = std::move(reason)] {
-              if (s.live == nullptr) {  // between the runs of a session
-                s.early_halt = {who, reason};
-                return;
-              }
-              s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
-              s.live->feed(machine::input::Halt{who, reason});
-            });
+            s.loop.post(
+                [&s, who = std::move(who), reason = std::move(reason)] { s.halt(who, reason); });
           },
       .word =
           [&s](std::string_view kind, std::string who, Json data) {
@@ -343,14 +348,7 @@ std::vector<AgentInfo> Runner::agents(Duration wait) {
 
 void Runner::halt(std::string who, std::string reason) {
   State& s = *state_;
-  s.loop.post([&s, who = std::move(who), reason = std::move(reason)] {
-    if (s.live == nullptr) {
-      s.early_halt = {who, reason};
-      return;
-    }
-    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}});
-    s.live->feed(machine::input::Halt{who, reason});
-  });
+  s.loop.post([&s, who = std::move(who), reason = std::move(reason)] { s.halt(who, reason); });
 }
 
 Result<FinishedRun> recompute(Store& store, const std::string& run) {
