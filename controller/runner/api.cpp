@@ -94,11 +94,10 @@ HttpResponse post_word(const HttpRequest& request, std::string_view path, const 
     actions.word(event_kind::acknowledged, word->who, {{"alertname", word->text}, {"by", by}},
                  word->when);
   else if (noticed)
-    actions.noticed(word->who,
-                    {{"alertname", word->alertname}, {"text", word->text}, {"by", by}}, word->when);
+    actions.noticed(word->who, {{"alertname", word->alertname}, {"text", word->text}, {"by", by}},
+                    word->when);
   else if (word->text.empty()) return refuse(400, "'text' is missing");
-  else
-    actions.word(event_kind::note, word->who, {{"text", word->text}, {"by", by}}, word->when);
+  else actions.word(event_kind::note, word->who, {{"text", word->text}, {"by", by}}, word->when);
   return answer(200, {{"run", board.run}});
 }
 

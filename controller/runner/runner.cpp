@@ -42,6 +42,8 @@ struct Runner::State {
   [[nodiscard]] Result<void> start_fleet();
   void wait_for(Duration span) { loop.wait(std::max(span, Duration{1'000})); }
   void on_event(const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock);
+  /// On the runner's thread. Between runs it stops the next one from beginning.
+  void halt(const std::string& who, const std::string& reason, const Json& whom);
   void close_left_over_runs();
   void publish(const LiveRun& run, const std::string& title, bool blind);
   [[nodiscard]] Result<Plan> wait_for_plan(const Experiment& experiment, const PlanOptions& options,
@@ -108,6 +110,16 @@ void Runner::State::on_event(const std::string& host, const rpc::AgentEvent& eve
   [[maybe_unused]] const auto stored = store->append(on_our_clock(host, event, clock));
 }
 
+void Runner::State::halt(const std::string& who, const std::string& reason, const Json& whom) {
+  if (live == nullptr) {
+    early_halt = {who, reason};
+    return;
+  }
+  live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", whom}},
+                {utc_now(), {}});
+  live->feed(machine::input::Halt{who, reason});
+}
+
 void Runner::State::close_left_over_runs() {
   // We hold the port, so no other controller lives: a run still open has lost its own.
   const auto runs = store->runs(1000);
@@ -157,15 +169,9 @@ Runner::~Runner() {
 
 ApiActions Runner::State::actions() {
   ApiActions out;
-  out.halt = [this](std::string who, std::string reason, Json by) {
-    loop.post([this, who = std::move(who), reason = std::move(reason), by = std::move(by)] {
-      if (live == nullptr) {  // between the runs of a session
-        early_halt = {who, reason};
-        return;
-      }
-      live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", by}},
-                    {utc_now(), {}});
-      live->feed(machine::input::Halt{who, reason});
+  out.halt = [this](std::string who, std::string reason, Json whom) {
+    loop.post([this, who = std::move(who), reason = std::move(reason), whom = std::move(whom)] {
+      halt(who, reason, whom);
     });
   };
   out.word = [this](std::string_view kind, std::string who, Json data, Moment when) {
@@ -400,15 +406,8 @@ void Runner::idle(Duration span) { state_->wait_for(span); }
 
 void Runner::halt(std::string who, std::string reason) {
   State& s = *state_;
-  s.loop.post([&s, who = std::move(who), reason = std::move(reason)] {
-    if (s.live == nullptr) {
-      s.early_halt = {who, reason};
-      return;
-    }
-    s.live->on_word(event_kind::halt_requested, who, {{"reason", reason}, {"by", s.by}},
-                    {utc_now(), {}});
-    s.live->feed(machine::input::Halt{who, reason});
-  });
+  s.loop.post(
+      [&s, who = std::move(who), reason = std::move(reason)] { s.halt(who, reason, s.by); });
 }
 
 Result<FinishedRun> recompute(Store& store, const std::string& run) {
