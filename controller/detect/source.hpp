@@ -63,7 +63,7 @@ class AlertSource {
   UtcTime rules_at_{}, clock_at_{}, told_at_{};
   int clock_refusals_ = 0;
   bool api_clock_ = false;  ///< the server says its own time, not only the seconds of a header
-  Json told_;  ///< the last monitoring.rules
+  Json told_;               ///< the last monitoring.rules
 };
 
 }  // namespace firedrill

@@ -42,7 +42,8 @@ void add_sample(const Event& event, const ProbeSpec& spec, Track& track) {
   // Operations start evenly over the window: what begins after the last of them is not seen.
   const Json* values = object_of(event.data, "values");
   const bool operations = values != nullptr && values->contains("error_ratio") && count >= 1;
-  const Duration unseen = operations ? (to - from) / std::llround(count) : Duration{0};
+  const Duration unseen =
+      operations ? Duration{(to - from).count() / std::llround(count)} : Duration{0};
   track.moods.push_back(
       {.state = state, .from = from, .to = to, .uncertainty = event.uncertainty, .unseen = unseen});
   SliPoint point{.at = from + (to - from) / 2};
