@@ -2,6 +2,7 @@
 // open. One per agent. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "agent/executor/pulse.hpp"
 #include "firedrill/result.hpp"
+#include "firedrill/units.hpp"
 
 namespace firedrill::agent {
 
