@@ -72,6 +72,9 @@ Result<OwnCgroup> OwnCgroup::enter(const std::string& name) {
   if (!present) return std::unexpected(present.error());
   const fs::path before = directory_of(*present);
   const fs::path own = directory_of(sibling_cgroup(*present, name));
+  // Elsewhere than in a cgroup, a folder of that name would be no cgroup at all.
+  if (::access((own.parent_path() / "cgroup.procs").c_str(), F_OK) != 0)
+    return fail(ErrorCode::unsupported, fmt::format("{} shows no unified cgroups", kMount));
   if (::mkdir(own.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno(errno, own.string());
   if (auto moved = move_to(own); !moved) {
     ::rmdir(own.c_str());

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr ClockReading kBegin{from_micros(1'700'000'000'000'000), 5h};
+const ClockReading kBegin{from_micros(1'700'000'000'000'000), 5h};
 
 ClockReading later(Duration passed, Duration stepped) {
   return {kBegin.utc + passed + stepped, kBegin.boot + passed};
