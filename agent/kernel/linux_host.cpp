@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 
 #include <linux/netlink.h>
+#include <sched.h>
 #include <sys/random.h>
 
 #include "agent/kernel/dm_library.hpp"
@@ -29,9 +31,11 @@ class LinuxHost final : public Host {
         processes_(options.on_operation),
         routes_(options.on_operation),
         bird_(options.on_operation),
-        protected_peers_(options.protected_peers) {}
+        protected_peers_(options.protected_peers),
+        observer_(options.on_operation) {}
 
   Network& network() override { return network_; }
+  Result<std::unique_ptr<Network>> scratch_network() override;
   Ethtool& ethtool() override { return ethtool_; }
   Disks& disks() override { return disks_; }
   Cgroups& cgroups() override { return cgroups_; }
@@ -59,7 +63,25 @@ class LinuxHost final : public Host {
   LinuxRoutes routes_;
   LinuxBird bird_;
   std::function<std::vector<Endpoint>()> protected_peers_;
+  OperationObserver observer_;
 };
+
+/// A socket keeps the namespace in which it was opened, and nothing else keeps this one.
+Result<NetlinkSocket> open_in_new_namespace() {
+  Result<NetlinkSocket> socket = fail(ErrorCode::internal, "not opened");
+  std::thread([&socket] {
+    if (::unshare(CLONE_NEWNET) == 0) socket = NetlinkSocket::open(NETLINK_ROUTE);
+    else socket = fail_errno(errno, "a network namespace to try things in");
+  }).join();
+  return socket;
+}
+
+Result<std::unique_ptr<Network>> LinuxHost::scratch_network() {
+  if (!ifb_module_loaded()) return fail(ErrorCode::unavailable, "the module ifb is not loaded yet");
+  auto socket = open_in_new_namespace();
+  if (!socket) return std::unexpected(socket.error());
+  return std::make_unique<LinuxNetwork>(std::move(*socket), observer_);
+}
 
 }  // namespace
 
