@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -96,6 +97,11 @@ class Host {
  public:
   virtual ~Host() = default;
   [[nodiscard]] virtual Network& network() = 0;
+  /// A network of its own, empty, to try out what the kernel can do: what is made in it goes with
+  /// the object, and with this process however that ends.
+  /// @errors unavailable        the first use of ifb would make devices in the host's own network
+  ///         permission_denied  without CAP_SYS_ADMIN;  io_failed  no namespace to be had
+  [[nodiscard]] virtual Result<std::unique_ptr<Network>> scratch_network() = 0;
   [[nodiscard]] virtual Ethtool& ethtool() = 0;
   [[nodiscard]] virtual Disks& disks() = 0;
   [[nodiscard]] virtual Cgroups& cgroups() = 0;

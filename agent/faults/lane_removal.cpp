@@ -172,7 +172,7 @@ Result<void> try_pieces(Network& network, kernel::IfIndex ifb, std::uint32_t tok
   return network.add_filter(ifb, Side::ingress, filter);
 }
 
-/// Takes away what a probe that was killed half way has left.
+/// Takes away what a probe that was killed half way has left, where there was no scratch network.
 Result<void> remove_old_probes(Network& network) {
   const auto links = network.links();
   if (!links) return std::unexpected(links.error());
@@ -247,8 +247,9 @@ Result<Verification> verify_lane(Host& host, const Lane& lane) {
 }
 
 Support probe_lane_support(Host& host) {
-  Network& network = host.network();
-  if (auto old = remove_old_probes(network); !old) return {false, advice(old.error())};
+  if (auto old = remove_old_probes(host.network()); !old) return {false, advice(old.error())};
+  const auto scratch = host.scratch_network();
+  Network& network = scratch ? **scratch : host.network();
   const std::uint32_t token = host.fresh_token();
   const auto ifb =
       network.create_ifb(lane_ifb_name(token, kProbeRole), lane_ifb_address(token, kProbeRole));

@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <iterator>
+#include <thread>
 
 #include <linux/netlink.h>
+#include <sched.h>
 #include <sys/random.h>
 
 #include "agent/kernel/dm_library.hpp"
@@ -33,9 +35,11 @@ class LinuxHost final : public Host {
         routes_(options.on_operation),
         bird_(options.on_operation),
         protected_peers_(options.protected_peers),
-        protected_ports_(options.owner.ports) {}
+        protected_ports_(options.owner.ports),
+        observer_(options.on_operation) {}
 
   Network& network() override { return network_; }
+  Result<std::unique_ptr<Network>> scratch_network() override;
   Ethtool& ethtool() override { return ethtool_; }
   Disks& disks() override { return disks_; }
   Cgroups& cgroups() override { return cgroups_; }
@@ -72,7 +76,25 @@ class LinuxHost final : public Host {
   LinuxBird bird_;
   std::function<std::vector<Endpoint>()> protected_peers_;
   std::vector<std::uint16_t> protected_ports_;
+  OperationObserver observer_;
 };
+
+/// A socket keeps the namespace in which it was opened, and nothing else keeps this one.
+Result<NetlinkSocket> open_in_new_namespace() {
+  Result<NetlinkSocket> socket = fail(ErrorCode::internal, "not opened");
+  std::thread([&socket] {
+    if (::unshare(CLONE_NEWNET) == 0) socket = NetlinkSocket::open(NETLINK_ROUTE);
+    else socket = fail_errno(errno, "a network namespace to try things in");
+  }).join();
+  return socket;
+}
+
+Result<std::unique_ptr<Network>> LinuxHost::scratch_network() {
+  if (!ifb_module_loaded()) return fail(ErrorCode::unavailable, "the module ifb is not loaded yet");
+  auto socket = open_in_new_namespace();
+  if (!socket) return std::unexpected(socket.error());
+  return std::make_unique<LinuxNetwork>(std::move(*socket), observer_);
+}
 
 }  // namespace
 

@@ -49,10 +49,11 @@ Link parse_link(const ifinfomsg& header, const AttributeTable& table) {
   return link;
 }
 
-bool ifb_module_loaded() { return access("/sys/module/ifb", F_OK) == 0; }
 bool ipv6_enabled() { return access("/proc/sys/net/ipv6", F_OK) == 0; }
 
 }  // namespace
+
+bool ifb_module_loaded() { return access("/sys/module/ifb", F_OK) == 0; }
 
 Result<NamespaceId> LinuxNetwork::namespace_id() {
   announce("network.namespace_id");

@@ -44,4 +44,7 @@ class LinuxNetwork final : public Network {
   OperationObserver observer_;
 };
 
+/// Loading it, which the first create_ifb() does, makes two idle devices in the first namespace.
+[[nodiscard]] bool ifb_module_loaded();
+
 }  // namespace firedrill::agent::kernel

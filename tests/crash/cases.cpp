@@ -9,8 +9,8 @@ namespace {
 
 /// Long enough to be read back and noted, short enough for thousands of trials.
 constexpr std::string_view kDuration = "100ms";
-constexpr std::string_view kPattern = "on=100ms,off=100ms";
-constexpr std::string_view kPatternDuration = "350ms";  // on, off, on, and undone in the second off
+constexpr std::string_view kPattern = "on=250ms,off=250ms";
+constexpr std::string_view kPatternDuration = "700ms";  // on, off, and on again until it ends
 
 std::string text_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();

@@ -10,7 +10,7 @@ source "$(dirname "$0")/../e2e/lib.sh"
 part=$1
 shift
 here=$root/tests/crash
-binaries=$root/build/release/bin
+binaries=${FIREDRILL_BIN_DIR:-$root/build/release/bin}
 place=/run/firedrill-crash-programs
 bird=/lab/cache/root/usr/sbin/bird
 on_host() { lab exec db-1 -- "$@"; }

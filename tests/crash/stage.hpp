@@ -43,9 +43,9 @@ class Stage {
   /// Undoes what the journal has open, as the next start of an agent does.
   [[nodiscard]] Program undo_all() const;
 
-  /// Kills the children of `agent` that are guardians, or are about to be. Not the short-lived
-  /// helpers that inject into a process: they are made to outlive the agent, and no crash of the
-  /// agent's takes them along.
+  /// Kills the children of `agent`: its guardian, or what is about to become it. The short-lived
+  /// helpers that inject into a process are none: they are detached before they do anything, so
+  /// that no crash of the agent's can take them along.
   void kill_guardians(pid_t agent) const;
   /// Waits for what recovers, or starts it, then compares.
   [[nodiscard]] Result<Recovery> recover(Pass pass, std::chrono::steady_clock::time_point killed);

@@ -14,7 +14,7 @@ rename() {
 }
 
 up() {
-  if pgrep -x etcd >/dev/null; then
+  if pgrep -r S,R,D -x etcd >/dev/null; then
     echo "world.sh: etcd runs on this host; stop it first: scripts/lab service stop db-1 etcd" >&2
     exit 1
   fi
@@ -32,7 +32,7 @@ up() {
   echo $! >"$place/bird.pid"
   tries=0
   # Until an address has been tried out, routes to it come and go.
-  until [ -S /run/bird/bird.ctl ] && [ -z "$(ip -6 address show tentative)" ]; do
+  until [ -S /run/bird/bird.ctl ] && [ -n "$(ip -6 address show dev eth0 scope link -tentative)" ]; do
     tries=$((tries + 1))
     [ $tries -le 200 ] || { echo "world.sh: no BIRD, or no addresses, within 20 s" >&2; cat "$place/bird.log" >&2; exit 1; }
     sleep 0.1

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <climits>
+#include <list>
 #include <map>
 #include <string>
 #include <utility>
@@ -32,6 +33,7 @@ struct FakeKernel {
   int fail_at = INT_MAX;                 ///< number of the operation that fails, from 0
   bool fails_after = false;              ///< … after taking effect, rather than instead
   OperationObserver observer;
+  FakeKernel* counted_by = nullptr;  ///< whose operations ours are, too; null: our own
 
   /// Everything a person could see of the host, one line an object.
   [[nodiscard]] std::string state() const;
@@ -92,6 +94,7 @@ class FakeHost final : public Host {
  public:
   FakeHost();
   Network& network() override { return network_; }
+  Result<std::unique_ptr<Network>> scratch_network() override;
   Ethtool& ethtool() override { return ethtool_; }
   Disks& disks() override { return fake_disks; }
   Cgroups& cgroups() override { return fake_cgroups; }
@@ -119,10 +122,12 @@ class FakeHost final : public Host {
   FakeRoutes fake_routes{kernel};
   FakeBird fake_bird{kernel};
   std::vector<kernel::Endpoint> peers;
+  bool has_namespaces = true;
 
  private:
   FakeNetwork network_{kernel};
   FakeEthtool ethtool_{kernel};
+  std::list<FakeKernel> scratches_;
   std::uint32_t last_token_ = 0x1A2B3C00;
 };
 

@@ -10,6 +10,7 @@ namespace firedrill::agent::testing {
 class NoHost final : public Host {
  public:
   Network& network() override { std::abort(); }
+  Result<std::unique_ptr<Network>> scratch_network() override { std::abort(); }
   Ethtool& ethtool() override { std::abort(); }
   Disks& disks() override { std::abort(); }
   Cgroups& cgroups() override { std::abort(); }

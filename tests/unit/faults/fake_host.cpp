@@ -42,6 +42,7 @@ std::string FakeKernel::state() const {
 }
 
 bool FakeKernel::enter(std::string_view operation) {
+  if (counted_by != nullptr) return counted_by->enter(operation);
   if (observer) observer(operation);
   log.emplace_back(operation);
   return static_cast<int>(log.size()) - 1 == fail_at;
@@ -273,6 +274,12 @@ FakeHost::FakeHost() {
   kernel.links = {loopback, card};
   kernel.qdiscs[kEth0] = {{"fq_codel", 0x80010000, kRoot, {std::byte{1}, std::byte{244}}, 0}};
   kernel.rings[kEth0] = {1024, 512, 4096, 4096};
+}
+
+Result<std::unique_ptr<Network>> FakeHost::scratch_network() {
+  if (!has_namespaces) return fail(ErrorCode::permission_denied, "no namespaces");
+  scratches_.emplace_back().counted_by = &kernel;
+  return std::make_unique<FakeNetwork>(scratches_.back());
 }
 
 void FakeHost::fail_call(int number, bool after) {

@@ -353,8 +353,28 @@ TEST(NetemSupport, SaysWhatIsMissing) {
   EXPECT_NE(support.reason.find("sch_netem"), std::string::npos) << support.reason;
 }
 
-TEST(NetemSupport, TakesAwayWhatAKilledProbeLeft) {
+TEST(NetemSupport, AProbeThatIsKilledLeavesNothingOnTheHost) {
+  int operations = 0;
+  for (int last = 1, seen = 0; seen + 1 >= last; ++last) {
+    FakeHost host;
+    const std::string before = host.state();
+    seen = 0;
+    host.kernel.observer = [&](std::string_view) {
+      if (++seen == last) throw std::runtime_error("killed");
+    };
+    try {
+      operations = netem().probe_support(host).supported ? seen : 0;
+      break;
+    } catch (const std::runtime_error&) {
+    }
+    EXPECT_EQ(host.state(), before) << "killed before operation " << last;
+  }
+  EXPECT_GT(operations, 5) << "the probe never ran to its end";
+}
+
+TEST(NetemSupport, WithoutNamespacesTakesAwayWhatAKilledProbeLeft) {
   FakeHost host;
+  host.has_namespaces = false;
   const std::string before = host.state();
   int seen = 0;
   host.kernel.observer = [&seen](std::string_view) {
