@@ -26,7 +26,7 @@ std::vector<AgentView> fleet_of_six() {
 }
 
 void busy(AgentView& agent, const std::string& run, InjectionState state = InjectionState::active) {
-  agent.open.push_back({.id = "x", .run = run, .fault = "netem", .state = state});
+  agent.open.push_back({.id = "x", .run = run, .fault = "netem", .state = state, .detail = {}});
 }
 
 /// One injection of ten seconds on each host, from the second given.
