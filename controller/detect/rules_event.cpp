@@ -52,6 +52,7 @@ Json targets_json(std::span<const ScrapeTarget> targets, const std::optional<Mon
 }
 
 Json without_instants(Json data) {
+  if (!data.is_object()) return data;  // nothing was seen yet
   for (const char* list : {"rules", "targets"})
     if (data.contains(list))
       for (Json& one : data[list]) {

@@ -1,5 +1,5 @@
-// The parts that measures are made of: instants with bounds, intervals, and what happened to each
-// injection, probe, alert, detection and runbook step. Plain values.
+// The parts that measures are made of: what happened to each injection, probe, alert, detection and
+// runbook step. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -8,38 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "controller/measure/instant.hpp"
 #include "controller/measure/spread.hpp"
 #include "firedrill/fault_request.hpp"
 #include "firedrill/json.hpp"
 #include "firedrill/units.hpp"
 
 namespace firedrill {
-
-/// The true instant lies in [at - early, at + late], all on the controller's clock.
-struct Instant {
-  UtcTime at{};
-  Duration early{}, late{};
-  [[nodiscard]] UtcTime earliest() const { return at - early; }
-  [[nodiscard]] UtcTime latest() const { return at + late; }
-};
-
-/// One named interval between two named clock points.
-struct Interval {
-  std::string name;      ///< "TTD"
-  std::string from, to;  ///< "t_imp", "t_fire"
-  std::optional<Duration> value;
-  Duration low{}, high{};               ///< bounds of the true value, when there is one
-  std::optional<Duration> censored_at;  ///< "> this long": watched so long and it did not come
-  std::optional<Duration> objective;
-  std::string why_none;  ///< when neither value nor censoring: the reason, for people
-};
-
-struct ClockPoints {
-  std::optional<Instant> injected, impacted, fired, notified, acknowledged, mitigated, reverted,
-      recovered;
-};
-
-using Window = std::pair<UtcTime, UtcTime>;
 
 struct SliPoint {
   UtcTime at{};  ///< middle of the sample

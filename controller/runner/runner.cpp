@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <set>
 #include <thread>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "controller/pki/revocation.hpp"
 #include "controller/runner/admission.hpp"
 #include "controller/runner/api.hpp"
+#include "controller/runner/created.hpp"
 #include "controller/runner/limits.hpp"
 #include "controller/runner/live_parts.hpp"
 #include "controller/runner/live_run.hpp"
@@ -51,29 +51,6 @@ struct Runner::State {
 };
 
 namespace {
-
-/// Sortable by time, readable, and unlikely to repeat: "20260301-120000-silent-nic-drops-7f3a".
-std::string new_run_id(const std::string& experiment, UtcTime now) {
-  std::string stamp = to_rfc3339(now).substr(0, 19);
-  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-  std::replace(stamp.begin(), stamp.end(), 'T', '-');
-  std::random_device random;
-  return fmt::format("{}-{}-{:04x}", stamp, experiment.substr(0, 40), random() & 0xffffU);
-}
-
-Json created_data(const Experiment& experiment, const Plan& plan, const RunRequest& request) {
-  Json data = {{"experiment", experiment.source},
-               {"experiment_id", experiment.id},
-               {"plan", to_json(plan)},
-               {"sham", request.sham},
-               {"responder", experiment.responder.has_value()},
-               {"started_by", request.started_by},
-               {"by", request.by},
-               {"version", FIREDRILL_VERSION}};
-  if (!request.tag.empty()) data["tag"] = request.tag;
-  if (!request.session.is_null()) data["session"] = request.session;
-  return data;
-}
 
 std::string_view stage_name(machine::Stage stage) {
   switch (stage) {

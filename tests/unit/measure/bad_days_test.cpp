@@ -158,7 +158,7 @@ TEST(BadDays, AMissedEvaluationIsNotHiddenByTheSourcesWord) {
   EXPECT_EQ(measures.alerts.at(0).basis, Basis::looks);
 }
 
-Json rules(const Json& more) {
+Json rules(const Json& more = Json::object()) {
   Json rule{{"name", "EtcdSlowWrites"}, {"for", "5s"}, {"interval", "1s"}};
   rule.update(more);
   return {{"detector", "prom"}, {"rules", Json::array({rule})}};
@@ -166,7 +166,7 @@ Json rules(const Json& more) {
 
 TEST(BadDays, ARuleWithoutDataMissedAndTheReasonIsSaid) {
   const Measures measures = measured([](RunLog& log) {
-    log.add("monitoring.rules", -14, rules({}), "detector:prom");
+    log.add("monitoring.rules", -14, rules(), "detector:prom");
     log.add("monitoring.rules", 8, rules({{"empty", {"etcd_wal{job=\"etcd\"}"}}}), "detector:prom");
   });
   EXPECT_EQ(detection(measures).outcome, DetectionOutcome::missed);

@@ -108,7 +108,7 @@ TEST(Prediction, SaysWhyAnAlertNeverFired) {
   const Prediction pending = predicted({}, silent, [](RunLog& log) {
     log.alert("alert.pending", 7.2, "EtcdSlowWrites",
               {{"active_us", us(7)}, {"first_seen_us", us(7.2)}, {"last_quiet_us", us(6.7)}});
-    log.alert("alert.resolved", 9, "EtcdSlowWrites", {});
+    log.alert("alert.resolved", 9, "EtcdSlowWrites", Json::object());
   });
   EXPECT_THAT(pending.cause, HasSubstr("it was pending"));
   EXPECT_FALSE(pending.fire_measured);

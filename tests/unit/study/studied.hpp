@@ -60,7 +60,10 @@ inline void set_pending(std::vector<Event>& events, double pending) {
   for (Event& event : events) {
     if (!event.kind.starts_with("alert.") || !event.data.contains("active_us")) continue;
     event.data["active_us"] = us(pending);
-    if (event.kind == event_kind::alert_pending) event.at = at_s(pending + 0.2);
+    if (event.kind != event_kind::alert_pending) continue;
+    event.at = at_s(pending + 0.2);
+    event.data["last_quiet_us"] = us(pending - 0.3);
+    event.data["first_seen_us"] = us(pending + 0.2);
   }
 }
 
