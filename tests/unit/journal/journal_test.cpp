@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/journal/crc32.hpp"
+#include "tests/unit/journal/journal_fixture.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -17,83 +18,6 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-constexpr const char* kBootId = "11111111-2222-3333-4444-555555555555";
-
-class JournalTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "journal-" + std::string(6, 'X');
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  [[nodiscard]] std::filesystem::path file() const { return directory_ / "journal"; }
-
-  Result<Journal> open(const JournalVersions& versions = kJournalVersions) {
-    lock_.reset();
-    auto lock = StateLock::acquire(directory_);
-    if (!lock) return std::unexpected(lock.error());
-    lock_.emplace(std::move(*lock));
-    return Journal::open(directory_, kBootId, *lock_, versions);
-  }
-
-  std::string bytes() const {
-    std::ifstream in(file(), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void write(std::string_view content) const {
-    std::ofstream(file(), std::ios::binary | std::ios::trunc) << content;
-  }
-
-  std::filesystem::path directory_;
-  std::optional<StateLock> lock_;
-};
-
-JournalEntry entry(const std::string& id) {
-  JournalEntry out;
-  out.request.id = id;
-  out.request.run = "run-1";
-  out.request.fault = "nic-ring";
-  out.request.params = {{"device", "data0"}, {"rx", 64}};
-  out.request.duration = std::chrono::minutes{5};
-  out.request.lease = std::chrono::seconds{15};
-  out.record = {{"ifindex", 4}, {"rx_slots", 4096}};
-  out.resources = {"nic-ring:data0"};
-  out.boot_id = kBootId;
-  out.at = from_micros(1'700'000'000'000'000);
-  return out;
-}
-
-Transition transition(const std::string& id, InjectionState state) {
-  Transition out;
-  out.id = id;
-  out.run = "run-1";
-  out.fault = "nic-ring";
-  out.state = state;
-  out.at = from_micros(1'700'000'001'000'000);
-  out.deadline = std::chrono::seconds{1234};
-  return out;
-}
-
-void inject(Journal& journal, const std::string& id) {
-  ASSERT_TRUE(journal.prepare(entry(id)));
-  for (const InjectionState state : {InjectionState::applying, InjectionState::active})
-    ASSERT_TRUE(journal.record(transition(id, state), Durability::synced));
-}
-
-/// gone: applied and undone. kept: applied and open.
-void write_story(Journal& journal) {
-  inject(journal, "gone");
-  inject(journal, "kept");
-  ASSERT_TRUE(journal.record(transition("gone", InjectionState::undone), Durability::synced));
-}
-
-std::string without_free_space(std::string bytes) {
-  bytes.resize(bytes.find_last_not_of('\0') + 1);
-  return bytes;
-}
 
 TEST(Crc32, IsTheOneOfZlib) {
   EXPECT_EQ(crc32("123456789"), 0xcbf43926U);
@@ -274,76 +198,6 @@ TEST_F(JournalTest, ABrokenFileIsReplacedByAWholeOneThatSaysSo) {
   ASSERT_TRUE(journal);
   EXPECT_THAT(journal->view().lost, SizeIs(2));
   EXPECT_EQ(journal->view().open[0].record, entry("kept").record);
-}
-
-/// Stands for whatever a next version changes: it leaves a mark in each undo record.
-Result<Json> next_step(Json payload) {
-  if (!payload.contains("record")) return payload;
-  if (payload["record"].contains("refuse")) return fail(ErrorCode::corrupt, "made for the test");
-  payload["record"]["stepped"] = payload["record"].value("stepped", 0) + 1;
-  return payload;
-}
-constexpr VersionStep kTwoSteps[] = {&next_step, &next_step};
-constexpr JournalVersions kTwoLater{1, kTwoSteps};
-
-TEST_F(JournalTest, AnOlderVersionIsBroughtUpStepByStepAndKept) {
-  {
-    auto journal = open();
-    ASSERT_TRUE(journal);
-    write_story(*journal);
-  }
-  const std::string old = bytes();
-  Json expected = entry("kept").record;
-  expected["stepped"] = 2;
-  EXPECT_EQ(read_journal(directory_, kTwoLater)->open.at(0).record, expected) << "only reading";
-  EXPECT_EQ(bytes(), old);
-  for ([[maybe_unused]] const int start : {1, 2}) {
-    auto journal = open(kTwoLater);
-    ASSERT_TRUE(journal) << journal.error().what;
-    ASSERT_THAT(journal->view().open, SizeIs(1));
-    EXPECT_EQ(journal->view().open[0].record, expected);
-    EXPECT_EQ(journal->view().open[0].state, InjectionState::active);
-    EXPECT_THAT(journal->view().lost, IsEmpty());
-  }
-  EXPECT_EQ(journal_format::decode_header(bytes())->version, 3U);
-  std::ifstream kept(directory_ / "journal.v1", std::ios::binary);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), old);
-}
-
-TEST_F(JournalTest, WhatAStepCannotBringUpIsUnknown) {
-  {
-    auto journal = open();
-    ASSERT_TRUE(journal);
-    JournalEntry odd = entry("odd");
-    odd.record["refuse"] = true;
-    ASSERT_TRUE(journal->prepare(odd));
-    ASSERT_TRUE(journal->record(transition("odd", InjectionState::applying), Durability::synced));
-  }
-  for ([[maybe_unused]] const int start : {1, 2}) {
-    auto journal = open(kTwoLater);
-    ASSERT_TRUE(journal);
-    EXPECT_THAT(journal->view().open, IsEmpty());
-    EXPECT_THAT(journal->view().lost, SizeIs(2));  // the record, and `odd` by its later state
-  }
-}
-
-TEST_F(JournalTest, ANewerVersionIsRefusedLeftAloneAndListedAsUnknown) {
-  {
-    auto journal = open(kTwoLater);
-    ASSERT_TRUE(journal);
-    write_story(*journal);
-  }
-  const std::string content = bytes();
-  const auto journal = open();
-  ASSERT_FALSE(journal);
-  EXPECT_EQ(journal.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(journal.error().what, ::testing::HasSubstr("version 3"));
-  EXPECT_EQ(bytes(), content);
-  const auto view = read_journal(directory_);
-  ASSERT_TRUE(view);
-  EXPECT_THAT(view->open, IsEmpty());
-  ASSERT_THAT(view->lost, SizeIs(1));
-  EXPECT_EQ(view->lost[0].id, "journal:version");
 }
 
 TEST_F(JournalTest, CompactsWhenMostlyFullAndNothingIsOpen) {
