@@ -4,6 +4,7 @@
 #include <array>
 #include <condition_variable>
 #include <csignal>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -121,14 +122,21 @@ Result<bool> try_point(Stage& stage, const Case& what, Pass pass, const Point& p
   return true;
 }
 
-/// From the first point of the phase to the last there is: what a fault does may depend on time, so
-/// the end is where a run does not come to the next point any more.
-Result<void> explore_phase(Stage& stage, const Case& what, Pass pass, Phase phase,
-                           const ExploreOptions& options, CaseResult& result) {
-  const int expected = result.points[phase];
-  const int step = options.shard.of;
-  const int first = 1 + (options.shard.which + static_cast<int>(pass)) % step;
-  for (int ordinal = first;; ordinal += step) {
+/// False when an earlier case has come to the point in the same way.
+using Wanted = std::function<bool(int ordinal)>;
+
+/// From the first point of the phase to the last there is. How much a fault does while it is on may
+/// depend on time, so there the end is where a run does not come to the next point any more.
+/// @param expected  so many came in the run without a kill
+/// @returns the last point that was reached
+Result<int> explore_phase(Stage& stage, const Case& what, Pass pass, Phase phase, int expected,
+                          const Shard& shard, const Wanted& wanted, CaseResult& result) {
+  int last = 0;
+  const bool may_go_on = phase == Phase::undo || phase == Phase::recovery;
+  const int first = 1 + (shard.which + static_cast<int>(pass)) % shard.of;
+  for (int ordinal = first;; ordinal += shard.of) {
+    if (ordinal > expected && !may_go_on) return expected;
+    if (ordinal <= expected && !wanted(ordinal)) continue;
     const Point point{phase, ordinal};
     bool reached = false;
     for (int tries = 0; tries < kTriesForPoint && !reached; ++tries) {
@@ -137,14 +145,11 @@ Result<void> explore_phase(Stage& stage, const Case& what, Pass pass, Phase phas
       reached = *tried;
       if (ordinal > expected) break;
     }
-    if (reached) {
-      result.points[phase] = std::max(result.points[phase], ordinal);
-    } else if (ordinal > expected) {
-      return {};
-    } else {
+    if (reached) last = ordinal;
+    else if (ordinal > expected) return std::max(last, expected);
+    else
       fmt::print("note: '{}' did not come to {} in {} runs\n", what.name, to_string(point),
                  kTriesForPoint);
-    }
   }
 }
 
@@ -195,17 +200,24 @@ Result<std::vector<std::pair<Point, std::string>>> points_of(Stage& stage, const
                           fmt::join(after->differences, "\n  ")));
 }
 
-Result<CaseResult> explore(Stage& stage, const Case& what, const ExploreOptions& options) {
+Result<CaseResult> explore(Stage& stage, const Case& what, const ExploreOptions& options,
+                           Histories& explored) {
   const auto points = points_of(stage, what);
   if (!points) return std::unexpected(points.error());
   CaseResult result;
   result.name = what.name;
-  for (const auto& [point, operation] : *points)
-    result.points[point.phase] = std::max(result.points[point.phase], point.ordinal);
-  if (result.points[Phase::apply] == 0 || result.points[Phase::undo] == 0)
+  std::map<Phase, int> expected;
+  std::vector<std::string> histories{""};
+  for (const auto& [point, operation] : *points) {
+    expected[point.phase] = std::max(expected[point.phase], point.ordinal);
+    if (point.phase == Phase::before) histories.push_back(histories.back() + "\n" + operation);
+  }
+  if (expected[Phase::apply] == 0 || expected[Phase::undo] == 0)
     return fail(ErrorCode::internal,
                 fmt::format("'{}' shows no points of applying or undoing", what.name));
   if (auto visible = check_visible(stage, what); !visible) return std::unexpected(visible.error());
+  const auto is_new = [&](int ordinal) { return !explored.contains(histories[ordinal]); };
+  const auto all = [](int) { return true; };
   for (const Pass pass : options.passes) {
     if (options.point) {
       if (auto done = try_one(stage, what, pass, *options.point, result); !done)
@@ -214,10 +226,16 @@ Result<CaseResult> explore(Stage& stage, const Case& what, const ExploreOptions&
     }
     std::vector<Phase> phases{Phase::before, Phase::apply, Phase::undo};
     if (options.recovery && pass == Pass::both_killed) phases.push_back(Phase::recovery);
-    for (const Phase phase : phases)
-      if (auto done = explore_phase(stage, what, pass, phase, options, result); !done)
-        return std::unexpected(done.error());
+    for (const Phase phase : phases) {
+      const auto last =
+          explore_phase(stage, what, pass, phase, expected[phase], options.shard,
+                        phase == Phase::before ? Wanted(is_new) : Wanted(all), result);
+      if (!last) return std::unexpected(last.error());
+      result.points[phase] = std::max(result.points[phase], *last);
+    }
   }
+  for (std::size_t i = 1; i < histories.size(); ++i)
+    if (!explored.insert(histories[i]).second) --result.points[Phase::before];
   return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "tests/crash/stage.hpp"
 
@@ -22,10 +23,14 @@ struct ExploreOptions {
   Shard shard;
 };
 
+/// What happened up to points that have been explored, before anything was in a journal: another
+/// case that comes to the same point the same way would be the same trial.
+using Histories = std::set<std::string>;
+
 /// One row of the table.
 struct CaseResult {
   std::string name;
-  std::map<Phase, int> points;
+  std::map<Phase, int> points;  ///< without those that an earlier case has had
   int trials = 0;
   int failures = 0;
   milliseconds slowest{};
@@ -38,7 +43,7 @@ struct CaseResult {
 
 /// Prints each failure as it happens. @errors  nothing could be tried
 [[nodiscard]] Result<CaseResult> explore(Stage& stage, const Case& what,
-                                         const ExploreOptions& options);
+                                         const ExploreOptions& options, Histories& explored);
 
 /// The rows, and below them the sums.
 void print_table(const std::vector<CaseResult>& results);

@@ -94,9 +94,10 @@ int list_points(Stage& stage, const std::vector<Case>& cases) {
 int explore_all(Stage& stage, const std::vector<Case>& cases, const ExploreOptions& options) {
   int code = kOk;
   std::vector<CaseResult> results;
+  Histories explored;
   const auto begin = std::chrono::steady_clock::now();
   for (const Case& each : cases) {
-    auto result = explore(stage, each, options);
+    auto result = explore(stage, each, options, explored);
     const auto passed = std::chrono::steady_clock::now() - begin;
     if (!result) {
       code = std::max(code, report(result.error()));

@@ -274,7 +274,10 @@ std::optional<std::string> operation_of(const Call& call) {
   }
   if (needs_of(call.number).target && !leads_outside(call)) return std::nullopt;
   std::string out = name_of(call.number);
-  for (const std::string& object : {call.target, call.path})
+  // Sockets and pipes have a number that is another each time.
+  const std::string target =
+      call.target.starts_with('/') ? call.target : call.target.substr(0, call.target.find(':'));
+  for (const std::string& object : {target, call.path})
     if (!object.empty()) out += " " + object;
   if (const auto word = journal_word(call); !word.empty()) out += fmt::format(" {}", word);
   return out;
