@@ -79,6 +79,13 @@ class Reader {
  public:
   explicit Reader(std::vector<Line> lines) : lines_(std::move(lines)) {}
 
+  Result<Json> whole() {
+    auto out = node(0);
+    if (out && !done()) return bad("indented like nothing above it");
+    return out;
+  }
+
+ private:
   Result<Json> node(int depth) {
     if (done()) return Json(nullptr);
     if (depth > kDeepest) return bad("nested too deep");
@@ -86,7 +93,6 @@ class Reader {
     return mapping(here().indent, depth);
   }
 
- private:
   [[nodiscard]] bool done() const { return at_ >= lines_.size(); }
   Line& here() { return lines_[at_]; }
   std::unexpected<Error> bad(std::string_view what) {
@@ -172,7 +178,7 @@ Result<Json> read_yaml_section(std::string_view text, std::string_view key) {
   }
   if (!first.empty()) return scalar(first);
   if (lines.empty()) return Json(nullptr);
-  return Reader(std::move(lines)).node(0);
+  return Reader(std::move(lines)).whole();
 }
 
 }  // namespace firedrill
