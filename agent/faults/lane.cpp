@@ -112,8 +112,10 @@ Result<Lane> parse_lane(const Json& record) {
   Lane lane;
   lane.token = reader.number32("token");
   // Older records do not say.
-  lane.traits = {.duplicates = record.value("duplicates", Json()) == Json(true),
-                 .rated = record.value("rated", Json()) == Json(true)};
+  const auto said = [&record](const char* trait) {
+    return record.is_object() && record.value(trait, Json()) == Json(true);
+  };
+  lane.traits = {.duplicates = said("duplicates"), .rated = said("rated")};
   lane.where = reader.namespace_id();
   lane.device = reader.text("device");
   lane.index = {reader.number32("ifindex")};
