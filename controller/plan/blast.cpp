@@ -8,8 +8,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "controller/plan/targets.hpp"
-
 namespace firedrill {
 namespace {
 

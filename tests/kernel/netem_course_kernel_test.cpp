@@ -1,7 +1,5 @@
 // netem that changes while it is on, and that comes and goes, against a real kernel: each step is
 // what the kernel kept and what packets meet, and the change itself loses none of them.
-#include <cmath>
-
 #include "tests/kernel/network_lab.hpp"
 
 namespace firedrill::agent::test {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "agent/fault.hpp"
 #include "agent/kernel/linux_host.hpp"

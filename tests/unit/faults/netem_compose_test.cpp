@@ -40,7 +40,7 @@ Json capture(FakeHost& host, const Json& given) {
   return record.value_or(Json());
 }
 
-Json apply(FakeHost& host, const Json& given) {
+Json put_on(FakeHost& host, const Json& given) {
   const Json record = capture(host, given);
   const auto values = netem().apply(host, params_of(given), record);
   if (!values) ADD_FAILURE() << describe(values.error());
@@ -96,8 +96,8 @@ TEST(NetemCompose, BothActOnTheSamePacketsAndEachGoesAlone) {
   for (const bool first_goes_first : {true, false}) {
     FakeHost host;
     const std::string before = host.state();
-    const Json first = apply(host, {{"delay", "10ms"}});
-    const Json second = apply(host, {{"delay", "20ms"}});
+    const Json first = put_on(host, {{"delay", "10ms"}});
+    const Json second = put_on(host, {{"delay", "20ms"}});
     EXPECT_EQ(fate(host, packet("10.0.0.1")), (Delays{10, 20}));
     EXPECT_EQ(fate(host, packet("fd77::1")), (Delays{10, 20}));
     EXPECT_EQ(fate(host, packet("10.0.0.1", IPPROTO_TCP, 9000, 22)), Delays{}) << "SSH passes";
@@ -113,17 +113,17 @@ TEST(NetemCompose, BothActOnTheSamePacketsAndEachGoesAlone) {
 
 TEST(NetemCompose, UndoingTheLaterOneLeavesTheKernelAsTheFirstHadIt) {
   FakeHost host;
-  apply(host, {{"destination", "10.0.0.0/24"}, {"delay", "10ms"}});
+  put_on(host, {{"destination", "10.0.0.0/24"}, {"delay", "10ms"}});
   const std::string only_first = host.state();
-  const Json second = apply(host, {{"destination", "10.0.0.7"}, {"delay", "20ms"}});
+  const Json second = put_on(host, {{"destination", "10.0.0.7"}, {"delay", "20ms"}});
   ASSERT_TRUE(netem().undo(host, second));
   EXPECT_EQ(host.state(), only_first);
 }
 
 TEST(NetemCompose, APartOfTheFirstOnesPacketsHasBoth) {
   FakeHost host;
-  const Json wide = apply(host, {{"destination", "10.0.0.0/24"}, {"delay", "10ms"}});
-  apply(host, {{"destination", {"10.0.0.7", "10.1.0.0/16"}}, {"delay", "20ms"}});
+  const Json wide = put_on(host, {{"destination", "10.0.0.0/24"}, {"delay", "10ms"}});
+  put_on(host, {{"destination", {"10.0.0.7", "10.1.0.0/16"}}, {"delay", "20ms"}});
   EXPECT_EQ(fate(host, packet("10.0.0.7")), (Delays{10, 20}));
   EXPECT_EQ(fate(host, packet("10.0.0.8")), (Delays{10}));
   EXPECT_EQ(fate(host, packet("10.1.0.1")), (Delays{20}));
@@ -137,8 +137,8 @@ TEST(NetemCompose, ALaneThatGoesAndComesAgainFindsItsPlace) {
   FakeHost host;
   const std::string before = host.state();
   const Json patterned = {{"delay", "10ms"}};
-  const Json first = apply(host, patterned);
-  const Json second = apply(host, {{"delay", "20ms"}});
+  const Json first = put_on(host, patterned);
+  const Json second = put_on(host, {{"delay", "20ms"}});
   for (int round = 0; round < 3; ++round) {
     ASSERT_TRUE(netem().undo(host, first));
     EXPECT_EQ(fate(host, packet("10.0.0.1")), (Delays{20}));
@@ -154,8 +154,8 @@ TEST(NetemCompose, ALaneThatGoesAndComesAgainFindsItsPlace) {
 
 TEST(NetemCompose, ARampMovesWhereverItsLaneActs) {
   FakeHost host;
-  const Json first = apply(host, {{"delay", "10ms"}});
-  const Json second = apply(host, {{"destination", "10.0.0.7"}, {"delay", "20ms"}});
+  const Json first = put_on(host, {{"delay", "10ms"}});
+  const Json second = put_on(host, {{"destination", "10.0.0.7"}, {"delay", "20ms"}});
   const auto moved = netem().adjust(host, params_of({{"delay", "15ms"}}), first);
   ASSERT_TRUE(moved) << describe(moved.error());
   EXPECT_EQ(fate(host, packet("10.0.0.7")), (Delays{15, 20}));
@@ -174,7 +174,7 @@ TEST(NetemCompose, WhatCannotBeComposedIsRefusedAndTheFirstIsUndisturbed) {
       {{{"delay", "1ms"}, {"protect-ssh", false}}, {{"delay", "1ms"}}, "'protect-ssh'"}};
   for (const auto& [first, second, why] : cases) {
     FakeHost host;
-    apply(host, first);
+    put_on(host, first);
     const std::string during = host.state();
     EXPECT_THAT(refusal(host, second), HasSubstr(why));
     EXPECT_EQ(host.state(), during);
@@ -188,7 +188,7 @@ TEST(NetemCompose, RatesComposeWhereNeitherIsParted) {
         std::pair<Json, Json>{{{"destination", "10.0.0.7"}, {"rate", "1mbit"}},
                               {{"delay", "1ms"}}}}) {
     FakeHost host;
-    apply(host, first);
+    put_on(host, first);
     EXPECT_EQ(refusal(host, second), "accepted") << first.dump() << second.dump();
   }
 }
@@ -199,7 +199,7 @@ TEST(NetemCompose, FourLanesOnTheSamePacketsAreTheMost) {
   std::vector<Json> records;
   Delays all;
   for (const int delay : {1, 2, 4, 8}) {
-    records.push_back(apply(host, {{"delay", std::to_string(delay) + "ms"}}));
+    records.push_back(put_on(host, {{"delay", std::to_string(delay) + "ms"}}));
     all.insert(delay);
     EXPECT_EQ(fate(host, packet("10.0.0.1")), all);
   }
@@ -248,7 +248,7 @@ TEST(NetemCompose, EachPacketHasExactlyTheLanesThatTakeIt) {
     for (int act = 0; act < 12; ++act) {
       Drawn& lane = lanes[below(lanes.size())];
       if (lane.on) ASSERT_TRUE(netem().undo(host, lane.record));
-      else if (lane.record.is_null()) lane.record = apply(host, lane.given);
+      else if (lane.record.is_null()) lane.record = put_on(host, lane.given);
       else ASSERT_TRUE(netem().apply(host, params_of(lane.given), lane.record));
       lane.on = !lane.on;
       for (const std::string& to : addresses)
@@ -275,7 +275,7 @@ TEST(NetemCompose, AnyOperationMayBeTheLast) {
     for (int operation = 0;; ++operation) {
       FakeHost host;
       const std::string before = host.state();
-      const Json first = apply(host, {{"destination", "10.0.0.0/24"}, {"delay", "10ms"}});
+      const Json first = put_on(host, {{"destination", "10.0.0.0/24"}, {"delay", "10ms"}});
       const Json given = {{"delay", "20ms"}};
       const Json second = capture(host, given);
       if (kill_undo) ASSERT_TRUE(netem().apply(host, params_of(given), second));
