@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"/objectives/slo", 1.0, "/objectives/slo", "between 0 and 1"},
         Refusal{"/expected-detections/0/match", Json::object(), "/expected-detections/0/match",
                 "every alert"},
-        Refusal{"/detectors/prom/url", nullptr, "/detectors/prom", "needs a 'url'"},
+        Refusal{"/detectors/prom/url", nullptr, "/detectors/prom", "needs 'url'"},
         Refusal{"/contributions", {{"speed", "huge"}}, "/contributions/speed", "high"},
         Refusal{"/phases", {{"recovery", "1s"}, {"steady-for", "2s"}}, "/phases", "longer"},
         Refusal{"/steady-state-hypothesis/probes/0/tolerance",
