@@ -45,9 +45,9 @@ pids+=($!)
 eventually link_is true
 
 # A run needs the port and gets it: planning finds the agent, and that the target is not there.
-jq '.targets |= map_values({tags: {role: "none"}})' "$root/experiments/silent-nic-drops.json" >"$work/x.json"
+jq '.targets |= map_values({tags: {role: "none"}}) | del(.responder)' "$root/experiments/silent-nic-drops.json" >"$work/x.json"
 expect_exit 255 "$firedrill" --listen 127.0.0.1 run "$work/x.json" --no-responder --agent-wait 10
-grep -q "giving the port" "$work/serve.log" || fail "serve kept the port"
+grep -q "giving the port" "$work/serve.log" || { cat "$work"/*.log "$work/err" >&2; fail "serve kept the port"; }
 eventually served_twice
 eventually link_is true
 
