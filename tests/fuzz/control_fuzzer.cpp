@@ -40,7 +40,7 @@ class Agent {
     auto started = Executor::start({directory_, "fuzz", Policy{}}, host_, pulse_, std::move(hooks));
     must(started.has_value(), "the executor starts");
     executor_ = std::move(*started);
-    calls_ = std::make_unique<AgentCalls>(*executor_, probes_);
+    calls_ = std::make_unique<AgentCalls>(*executor_, probes_, Policy{});
     clean_ = host_.state();
   }
   ~Agent() {
