@@ -71,11 +71,13 @@ class JoinTest : public ::testing::Test {
   Authority authority_;
   TempDir host_;
   agent::KeyAndRequest request_ = agent::make_request("db-1").value();
-  std::unique_ptr<Runner> runner_;
 
  private:
   mutable std::mutex mutex_;
   std::vector<std::string> notices_;
+
+ protected:
+  std::unique_ptr<Runner> runner_;  ///< last: until its threads have ended they say what they see
 };
 
 TEST_F(JoinTest, AHostJoinsByATokenAndConnects) {
