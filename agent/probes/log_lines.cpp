@@ -12,6 +12,7 @@
 namespace firedrill::agent {
 namespace {
 
+constexpr int kMostRepeatedRepeats = 6;
 constexpr std::size_t kStampWithin = 40;
 constexpr std::size_t kLongestRegex = 256;
 
@@ -167,12 +168,20 @@ Result<LineMatcher> LineMatcher::of_regex(const std::string& expression) {
   if (expression.size() > kLongestRegex || expression.contains('\0'))
     return refuse(fmt::format("it may have 1 to {} bytes", kLongestRegex));
   bool escaped = false;
+  char before = '\0';
+  int repeated_repeats = 0;
   for (const char c : expression) {
     if (escaped && is_digit(c)) return refuse("back-references are not taken");
     if (!escaped && c == '{')
       return refuse("counted repetitions are not taken; a brace of the text is written \\{");
+    // glibc compiles x+ as xx*: each + around another doubles the memory.
+    if (!escaped && c == '+' && std::string_view(")*+?").contains(before)) ++repeated_repeats;
+    before = escaped ? '\0' : c;
     escaped = !escaped && c == '\\';
   }
+  if (repeated_repeats > kMostRepeatedRepeats)
+    return refuse(fmt::format("at most {} times a + may follow a group or another repetition",
+                              kMostRepeatedRepeats));
   auto compiled = std::make_shared<Compiled>();
   const int code = ::regcomp(&compiled->regex, expression.c_str(), REG_EXTENDED | REG_NOSUB);
   if (code != 0) {

@@ -53,6 +53,8 @@ TEST_F(LogStamps, AreReadInTheFormsThatLogsHave) {
 TEST(LineMatcher, TakesTextsAndBoundedExpressions) {
   const auto regex = LineMatcher::of_regex("Out of memory|oom-kill.*etcd");
   ASSERT_TRUE(regex);
+  EXPECT_FALSE(LineMatcher::of_regex(std::string("x") + std::string(60, '+'))) << "gigabytes";
+  EXPECT_TRUE(LineMatcher::of_regex("(a+)+: [0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_TRUE(regex->matches("kernel: oom-kill: task=etcd"));
   EXPECT_FALSE(regex->matches("all is well"));
   EXPECT_TRUE(LineMatcher::of_text("a.c").matches("xa.cx"));
