@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include <cstring>
+
 namespace firedrill::crash {
 namespace {
 
