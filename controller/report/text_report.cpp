@@ -181,7 +181,7 @@ void step_rows(Page& page, const Measures& measures) {
     if (shown++ >= kMostRows) continue;
     const std::string when = step.done ? since(step.done->at, origin_of(measures)) : "";
     const std::string due = step.due ? "due " + since(*step.due, origin_of(measures)) : "";
-    page.line(fmt::format("  {} {:<18} {:<13}{:<10}{:<13}{}",
+    page.line(fmt::format("  {} {:<18} {:<13}{:<11}{:<17}{}",
                           page.mark(step.outcome == StepOutcome::on_time),
                           plain(shorten(step.id, 18)), word(step.outcome), when, due,
                           plain(shorten(step.detail, 38))));
@@ -198,8 +198,8 @@ void mode_rows(Page& page, const Measures& measures) {
     if (!periods.empty()) words += (words.empty() ? "" : "; ") + periods;
     if (words.empty() || shown++ >= kMostRows) continue;
     if (shown == 1) page.heading("what users felt while the fault lasted");
-    page.wrapped(std::string(28, ' '),
-                 fmt::format("  {:<26}", plain(shorten(series.probe + " from " + series.host, 26))),
+    page.wrapped(std::string(32, ' '),
+                 fmt::format("  {:<30}", plain(shorten(series.probe + " from " + series.host, 28))),
                  plain(shorten(words, 180)));
   }
   page.more(shown);

@@ -181,6 +181,8 @@ void LiveRun::check_steady_after() {
   if (now - undo_before_ < plan_.phases.steady_for) return;
   std::vector<std::string> reasons;
   if (!watch_.steady_since(std::max(undo_before_, now - plan_.phases.steady_for), reasons)) return;
+  // A blip breaks no steady state, but users are not whole before their measure says so.
+  if (!watch_.whole_for(plan_.phases.steady_for)) return;
   steady_told_ = true;
   say(event_kind::steady_state, {{"when", "after"}, {"met", true}, {"probes", watch_.summary()}});
   feed(machine::input::SteadyAgain{});

@@ -123,6 +123,20 @@ bool SampleWatch::steady_since(UtcTime since, std::vector<std::string>& reasons)
   return reasons.size() == before;
 }
 
+bool SampleWatch::whole_for(Duration hold) const {
+  if (probes_.empty()) return true;
+  UtcTime since{};
+  UtcTime newest{};
+  for (const auto& [key, probe] : probes_) {
+    const auto& samples = probe.samples;
+    const auto bad = std::ranges::find(samples.rbegin(), samples.rend(), false, &Seen::good);
+    if (bad == samples.rbegin()) return false;
+    since = std::max(since, std::prev(bad)->to);
+    newest = std::max(newest, samples.back().to);
+  }
+  return newest - since >= hold;
+}
+
 Json SampleWatch::summary() const {
   Json out = Json::array();
   for (const auto& [key, probe] : probes_) {

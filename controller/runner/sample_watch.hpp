@@ -53,6 +53,9 @@ class SampleWatch {
   /// Every probe gave samples since `since`, none breached, and the last one of each was good.
   /// `reasons` says otherwise, a line for each probe.
   [[nodiscard]] bool steady_since(UtcTime since, std::vector<std::string>& reasons) const;
+  /// Every probe has been good without a break for `hold`, counted as the measures count users who
+  /// are whole again: from the end of the last first good sample to the newest sample's end.
+  [[nodiscard]] bool whole_for(Duration hold) const;
   /// The state of each probe for steady-state.checked: name, host, value, met.
   [[nodiscard]] Json summary() const;
 

@@ -78,6 +78,21 @@ TEST(SampleWatch, OneBlipIsNoBreachAndTwoAre) {
   EXPECT_TRUE(watch.steady_since(at(5), reasons)) << "later samples are judged by themselves";
 }
 
+TEST(SampleWatch, UsersAreWholeOnlyAfterGoodSamplesOnEnd) {
+  World world;
+  SampleWatch watch(world.experiment, world.plan);
+  EXPECT_FALSE(watch.whole_for(5s)) << "no sample yet";
+  watch.observe(p99(0, 300.0));
+  for (const double from : {1.0, 2.0, 3.0, 4.0, 5.0}) watch.observe(p99(from, 50.0));
+  std::vector<std::string> reasons;
+  EXPECT_TRUE(watch.steady_since(at(0), reasons)) << "one blip";
+  EXPECT_FALSE(watch.whole_for(5s)) << "good from somewhere in the first good second";
+  watch.observe(p99(6, 50.0));
+  EXPECT_TRUE(watch.whole_for(5s));
+  watch.observe(p99(7, 300.0));
+  EXPECT_FALSE(watch.whole_for(1s));
+}
+
 TEST(SampleWatch, SampleWithoutValueIsNotSteady) {
   World world;
   SampleWatch watch(world.experiment, world.plan);
