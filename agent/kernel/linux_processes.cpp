@@ -32,7 +32,9 @@ constexpr std::uint64_t kPresentOrSwapped = 3ULL << 62;  // bits 63 and 62 of a 
 /// More than others may take between the look and the write of one batch.
 constexpr std::uint64_t kRoomy = (32ULL << 20) + kBatch * kPageSize;
 constexpr std::uint64_t kInsideStep = 256ULL << 10;  // less than a millisecond's stop
-constexpr int kTracePower = 19;                      // CAP_SYS_PTRACE
+// Near a cgroup's limit each page may wait for others to be written back or thrown out.
+constexpr auto kLongestFill = std::chrono::milliseconds(500);
+constexpr int kTracePower = 19;  // CAP_SYS_PTRACE
 constexpr auto kInjectorLife = 3s;
 constexpr auto kDeathTakes = 1s;
 
@@ -302,7 +304,9 @@ Result<std::uint64_t> LinuxProcesses::fill_outside(const ProcessId& process, con
 
 Result<void> LinuxProcesses::fill(const ProcessId& process, const Region& part) {
   announce("processes.fill");
-  for (std::uint64_t at = part.address; at < part.end();) {
+  const auto patience = std::chrono::steady_clock::now() + kLongestFill;
+  for (std::uint64_t at = part.address;
+       at < part.end() && std::chrono::steady_clock::now() < patience;) {
     const auto roomy = is_roomy(process);
     if (!roomy) return std::unexpected(roomy.error());
     const Region rest{at, part.end() - at};

@@ -64,9 +64,9 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<std::unique_ptr<Runner>> open_runner(const Context& context,
                                                           const RunnerConfig& config,
                                                           const Observers& observers);
-/// Says something of which the instant matters: over one connection that is made first, with how
-/// long ago the command began. No clock of this machine is asked. `body` gains ago_us and
-/// round_trip_us. Errors as call_api().
+/// Says something of which the instant matters: the controller's clock is asked first, and `body`
+/// says when the command began by that clock (said_us), give or take half a round trip (error_us).
+/// This machine's own clock has no part in it. Errors as call_api().
 [[nodiscard]] Result<Json> tell_api(const Context& context, std::string_view path, Json body);
 
 /// Calls the API of the controller that runs now, as operator.

@@ -58,7 +58,8 @@ void judge_absent(const ExpectedDetection& expected, const InjectionSpan& refere
   const UtcTime deadline = start + expected.within;
   const Duration watched = measures.ended - start;
   if (was_blind(log, expected.source, start, std::min(deadline, measures.ended))) {
-    result.why = "the detector was not reachable for part of the time";
+    result.why =
+        fmt::format("the detector '{}' was not reachable for part of the time", expected.source);
     return;
   }
   if (was_restarted(log, start, deadline)) {

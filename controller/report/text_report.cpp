@@ -184,7 +184,7 @@ void step_rows(Page& page, const Measures& measures) {
     page.line(fmt::format("  {} {:<18} {:<13}{:<11}{:<17}{}",
                           page.mark(step.outcome == StepOutcome::on_time),
                           plain(shorten(step.id, 18)), word(step.outcome), when, due,
-                          plain(shorten(step.detail, 38))));
+                          plain(shorten(step.detail, 33))));
   }
   page.more(measures.steps.size());
 }
