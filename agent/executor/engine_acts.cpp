@@ -198,8 +198,10 @@ bool Engine::act(Injection& injection, const Decision& decision) {
       adjust(injection);
       return true;
     case Act::advance:
+      // One at a time: a fault that is slower than its pace is always due, and calls must get in
+      // between.
       advance(injection);
-      return true;
+      return false;
     case Act::begin_undo:
     case Act::undo_again:
       return false;  // gathered by step(), because their order matters

@@ -32,6 +32,8 @@ constexpr std::uint64_t kPresentOrSwapped = 3ULL << 62;  // bits 63 and 62 of a 
 /// More than others may take between the look and the write of one batch.
 constexpr std::uint64_t kRoomy = (32ULL << 20) + kBatch * kPageSize;
 constexpr std::uint64_t kInsideStep = 256ULL << 10;  // less than a millisecond's stop
+constexpr std::uint64_t kFirstInsideStep = 16ULL << 10;
+constexpr auto kSlowStep = std::chrono::milliseconds(20);
 // Near a cgroup's limit each page may wait for others to be written back or thrown out.
 constexpr auto kLongestFill = std::chrono::milliseconds(500);
 constexpr int kTracePower = 19;  // CAP_SYS_PTRACE
@@ -274,8 +276,7 @@ Result<bool> LinuxProcesses::is_roomy(const ProcessId& process) {
 }
 
 Result<std::uint64_t> LinuxProcesses::fill_inside(const ProcessId& process, const Region& part) {
-  const std::uint64_t length = std::min(part.length, kInsideStep);
-  const std::array calls{InjectedCall{SYS_getrandom, {part.address, length, 0}}};
+  const std::array calls{InjectedCall{SYS_getrandom, {part.address, part.length, 0}}};
   const auto outcome = make_calls(process, calls);
   if (!outcome) return std::unexpected(outcome.error());
   // Less than was asked for is as good, as long as it is whole pages.
@@ -304,15 +305,21 @@ Result<std::uint64_t> LinuxProcesses::fill_outside(const ProcessId& process, con
 
 Result<void> LinuxProcesses::fill(const ProcessId& process, const Region& part) {
   announce("processes.fill");
-  const auto patience = std::chrono::steady_clock::now() + kLongestFill;
-  for (std::uint64_t at = part.address;
-       at < part.end() && std::chrono::steady_clock::now() < patience;) {
+  using Clock = std::chrono::steady_clock;
+  const auto patience = Clock::now() + kLongestFill;
+  std::uint64_t inside = kFirstInsideStep;
+  for (std::uint64_t at = part.address; at < part.end() && Clock::now() < patience;) {
     const auto roomy = is_roomy(process);
     if (!roomy) return std::unexpected(roomy.error());
     const Region rest{at, part.end() - at};
-    const auto filled = *roomy ? fill_outside(process, rest) : fill_inside(process, rest);
+    const auto began = Clock::now();
+    const auto filled = *roomy ? fill_outside(process, rest)
+                               : fill_inside(process, {at, std::min(rest.length, inside)});
     if (!filled) return std::unexpected(filled.error());
     at += *filled;
+    // While pages are quick to get, fewer stops; where each has to be wrung from others, short
+    // ones.
+    inside = Clock::now() - began < kSlowStep ? std::min(2 * inside, kInsideStep) : kPageSize;
   }
   return {};
 }
