@@ -38,6 +38,7 @@ struct Context {
 void add_experiment_commands(CLI::App& app, Context& context);  // validate, plan, schema
 void add_run_command(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);  // report, runs
+void add_review_command(CLI::App& app, Context& context);
 void add_pki_command(CLI::App& app, Context& context);
 void add_audit_command(CLI::App& app, Context& context);
 void add_serve_command(CLI::App& app, Context& context);
@@ -57,6 +58,8 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 /// login that the kernel keeps (loginuid), and who came by SSH by their address.
 [[nodiscard]] Json local_commander();
 
+/// The runs of before. A store that is not there is not made: whoever asks meant another folder.
+[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const Context& context);
 /// What this command line says of the controller.
 [[nodiscard]] RunnerConfig own_config(const Context& context);
 /// Opens a controller of our own, for one command. A `firedrill serve` that has the port is asked
