@@ -33,7 +33,7 @@ constexpr std::uint64_t kPresentOrSwapped = 3ULL << 62;  // bits 63 and 62 of a 
 constexpr std::uint64_t kRoomy = (32ULL << 20) + kBatch * kPageSize;
 constexpr std::uint64_t kInsideStep = 256ULL << 10;  // less than a millisecond's stop
 constexpr std::uint64_t kFirstInsideStep = 16ULL << 10;
-constexpr auto kSlowStep = std::chrono::milliseconds(20);
+constexpr auto kSlowStep = std::chrono::milliseconds(100);
 // Near a cgroup's limit each page may wait for others to be written back or thrown out.
 constexpr auto kLongestFill = std::chrono::milliseconds(500);
 constexpr int kTracePower = 19;  // CAP_SYS_PTRACE
