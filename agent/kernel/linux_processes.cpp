@@ -32,8 +32,6 @@ constexpr std::uint64_t kPresentOrSwapped = 3ULL << 62;  // bits 63 and 62 of a 
 /// More than others may take between the look and the write of one batch.
 constexpr std::uint64_t kRoomy = (32ULL << 20) + kBatch * kPageSize;
 constexpr std::uint64_t kInsideStep = 256ULL << 10;  // less than a millisecond's stop
-constexpr std::uint64_t kFirstInsideStep = 16ULL << 10;
-constexpr auto kSlowStep = std::chrono::milliseconds(100);
 // Near a cgroup's limit each page may wait for others to be written back or thrown out.
 constexpr auto kLongestFill = std::chrono::milliseconds(500);
 constexpr int kTracePower = 19;  // CAP_SYS_PTRACE
@@ -307,19 +305,14 @@ Result<void> LinuxProcesses::fill(const ProcessId& process, const Region& part) 
   announce("processes.fill");
   using Clock = std::chrono::steady_clock;
   const auto patience = Clock::now() + kLongestFill;
-  std::uint64_t inside = kFirstInsideStep;
   for (std::uint64_t at = part.address; at < part.end() && Clock::now() < patience;) {
     const auto roomy = is_roomy(process);
     if (!roomy) return std::unexpected(roomy.error());
     const Region rest{at, part.end() - at};
-    const auto began = Clock::now();
     const auto filled = *roomy ? fill_outside(process, rest)
-                               : fill_inside(process, {at, std::min(rest.length, inside)});
+                               : fill_inside(process, {at, std::min(rest.length, kInsideStep)});
     if (!filled) return std::unexpected(filled.error());
     at += *filled;
-    // While pages are quick to get, fewer stops; where each has to be wrung from others, short
-    // ones.
-    inside = Clock::now() - began < kSlowStep ? std::min(2 * inside, kInsideStep) : kPageSize;
   }
   return {};
 }

@@ -89,7 +89,7 @@ leak_run() {
   jq "$edit" "$here/monitoring/leak.json" >"$work/leak.json"
   "$firedrill" --listen 127.0.0.1 run "$work/leak.json" --json --set prometheus="$(url prometheus)" \
     --set alertmanager="$(url alertmanager)" "$@" >"$work/run.json" 2>"$work/progress" || code=$?
-  run=$(run_json .measures.run 2>/dev/null || true)
+  run=$(run_json ".measures.run // empty" 2>/dev/null || true)
   [ -z "$run" ] || events "$run" >"$work/events"
   [ "$code" = "$wanted" ] && return
   cat "$work/progress" >&2
