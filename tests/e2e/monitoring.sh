@@ -17,7 +17,6 @@ during_the_fault() {
   eventually grown
   "$command"
   wait "$running" || fail "the run, see above"
-  run=$(run_json .measures.run)
 }
 reasons() { run_json '.card.reasons | join("; ")'; }
 gives_reason() { reasons | grep -qE -- "$1" || fail "the verdict's reasons do not say '$1': $(reasons)"; }
@@ -80,7 +79,7 @@ during_the_fault twice_and_late 0 '.detectors.grafana = {type: "grafana"} | ."ex
 
 note "a rule's for is raised"
 raised() {
-  rule_for=$1s
+  export rule_for=$1s
   fill rules.yml
   curl -sf -X POST "$(url prometheus)/-/reload"
   fresh
