@@ -12,6 +12,7 @@
 
 #include "controller/experiment/experiment.hpp"
 #include "controller/runner/runner.hpp"
+#include "firedrill/commander.hpp"
 #include "firedrill/event.hpp"
 #include "firedrill/result.hpp"
 
@@ -53,10 +54,6 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<Variables> parse_variables(const std::vector<std::string>& pairs);
 /// An event as a progress line, or empty when it is not worth one.
 [[nodiscard]] std::string progress_line(const Event& event);
-
-/// Whom this program sees at its terminal. Who became another user by su or sudo is known by the
-/// login that the kernel keeps (loginuid), and who came by SSH by their address.
-[[nodiscard]] Json local_commander();
 
 /// The runs of before. A store that is not there is not made: whoever asks meant another folder.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_store(const Context& context);
