@@ -78,6 +78,11 @@ std::string progress_line(const Event& event) {
   if (kind == event_kind::detector_lost)
     return fmt::format("LOST     detector {}: {}", data.value("detector", ""),
                        data.value("reason", ""));
+  if (kind == event_kind::slo_lost)
+    return fmt::format("LOST     SLO {}: {}", data.value("slo", ""), data.value("reason", ""));
+  if (kind == event_kind::mode_changed)
+    return fmt::format("mode     {} is {} ({})", data.value("name", ""), data.value("mode", ""),
+                       data.value("reason", data.value("value", "")));
   if (kind == event_kind::responder_output) return "responder| " + data.value("line", "");
   if (kind == event_kind::step_done)
     return fmt::format("step     {} done, says {}", data.value("step", ""), data.value("who", ""));

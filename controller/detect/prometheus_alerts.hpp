@@ -54,6 +54,7 @@ struct ScrapeTarget {
 /// GET /api/v1/query: a vector's series that an alert rule would fire for, or a scalar.
 struct QueryAnswer {
   std::vector<Labels> series;       ///< of a vector; one without labels for a scalar that is not 0
+  std::vector<double> values;       ///< of a vector's series, in their order
   std::optional<double> first;      ///< the first value
   std::optional<UtcTime> asked_at;  ///< the server's own instant of evaluation, in milliseconds
 };

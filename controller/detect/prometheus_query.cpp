@@ -47,6 +47,7 @@ Result<void> read_vector(const Json& result, QueryAnswer& out) {
       return read;
     labels.erase("__name__");
     out.series.push_back(std::move(labels));
+    out.values.push_back(value);
   }
   return {};
 }

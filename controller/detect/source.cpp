@@ -7,6 +7,7 @@
 
 #include "controller/detect/alertmanager_api.hpp"
 #include "controller/detect/alertmanager_route.hpp"
+#include "controller/detect/event_counter.hpp"
 #include "controller/detect/promql.hpp"
 
 namespace firedrill {
@@ -25,18 +26,6 @@ Result<void> check_range(Duration value, Duration least, Duration most, std::str
   return fail(ErrorCode::invalid_input,
               fmt::format("the detector's {} is {}; it may be {} to {}", what, to_string(value),
                           to_string(least), to_string(most)));
-}
-
-std::string url_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) out += c;
-    else out += fmt::format("%{:02X}", byte);
-  }
-  return out;
 }
 
 /// As the tracker wants them. Muted alerts are on as well: somebody chose not to hear them.

@@ -93,9 +93,13 @@ struct Responder {
 
 struct StopCondition {
   std::string name;
-  std::string probe;  ///< a steady-state probe by name
+  std::string probe;  ///< a steady-state probe by name, and its tolerance; or empty
   Tolerance tolerance;
   Duration for_time{};
+  std::string slo;                    ///< an SLO by name, when `probe` is empty
+  std::optional<double> burns_above;  ///< burn rate over the window `over`
+  Duration over{};
+  std::optional<double> spends_above;  ///< share of the error budget that the exercise has spent
 };
 
 struct Inject {

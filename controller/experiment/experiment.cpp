@@ -133,7 +133,8 @@ Result<Experiment> parse_experiment(const Json& json, std::string id,
   out.tags = format::texts_of(*document, "tags");
   for (const auto read :
        {format::read_targets, format::read_hypothesis, format::read_method, format::read_detectors,
-        format::read_detections, format::read_runbook, format::read_exercise})
+        format::read_detections, format::read_runbook, format::read_slos,
+        format::read_operating_modes, format::read_stop_conditions, format::read_exercise})
     if (auto done = read(*document, out); !done) return std::unexpected(done.error());
   auto blast_radius = format::read_blast_radius(*document);
   if (!blast_radius) return std::unexpected(blast_radius.error());

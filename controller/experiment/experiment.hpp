@@ -10,6 +10,7 @@
 #include "controller/experiment/blast_radius.hpp"
 #include "controller/experiment/exercise.hpp"
 #include "controller/experiment/method.hpp"
+#include "controller/experiment/slo.hpp"
 
 namespace firedrill {
 
@@ -31,6 +32,8 @@ struct Experiment {
   std::vector<RunbookStep> steps;
   std::optional<Responder> responder;
   std::vector<StopCondition> stop_conditions;
+  std::vector<Slo> slos;
+  std::vector<OperatingMode> operating_modes;
   std::vector<Inject> injects;
   Objectives objectives;
   Phases phases;

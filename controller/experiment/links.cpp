@@ -131,6 +131,18 @@ Result<void> check_detectors(const Experiment& experiment, const Names& probes) 
   return {};
 }
 
+Result<void> check_slos_and_modes(const Experiment& experiment, const Names& probes) {
+  const auto check = [&](const auto& one) -> Result<void> {
+    if (one.probe.empty()) return {};
+    return require_known(one.probe, probes, "probe", pointer_join(one.pointer, "probe"));
+  };
+  for (const Slo& slo : experiment.slos)
+    if (auto done = check(slo); !done) return done;
+  for (const OperatingMode& mode : experiment.operating_modes)
+    if (auto done = check(mode); !done) return done;
+  return {};
+}
+
 Result<void> check_detections(const Experiment& experiment) {
   const Names detectors =
       names_of(experiment.detectors, [](const Detector& d) -> std::string_view { return d.name; });
@@ -164,10 +176,11 @@ Result<void> check_stops_and_injects(const Experiment& experiment, const Names& 
       !done)
     return done;
   for (std::size_t i = 0; i < stops.size(); ++i)
-    if (auto done = require_known(experiment.stop_conditions[i].probe, probes, "probe",
-                                  fmt::format("/stop-conditions/{}/probe", i));
-        !done)
-      return done;
+    if (experiment.stop_conditions[i].slo.empty())
+      if (auto done = require_known(experiment.stop_conditions[i].probe, probes, "probe",
+                                    fmt::format("/stop-conditions/{}/probe", i));
+          !done)
+        return done;
   const Names injects =
       names_of(experiment.injects, [](const Inject& i) -> std::string_view { return i.id; });
   return require_unique(injects, "inject", indexed("/injects", injects.size()));
@@ -201,6 +214,7 @@ Result<void> check_links(const Json& document, const Experiment& experiment) {
   if (auto done = check_refs(document, probes); !done) return done;
   if (auto done = check_detectors(experiment, probes); !done) return done;
   if (auto done = check_detections(experiment); !done) return done;
+  if (auto done = check_slos_and_modes(experiment, probes); !done) return done;
   return check_stops_and_injects(experiment, probes);
 }
 

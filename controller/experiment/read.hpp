@@ -25,12 +25,20 @@ namespace firedrill::format {
 [[nodiscard]] const Json& object_of(const Json& object, std::string_view key);
 [[nodiscard]] const Json& list_of(const Json& object, std::string_view key);
 
+/// Is the text under `key`, when there is one, a JSON pointer (RFC 6901)? `at` is the object's own.
+[[nodiscard]] Result<void> check_json_pointer(const Json& object, std::string_view key,
+                                              const std::string& at);
+
 [[nodiscard]] Result<void> read_targets(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_hypothesis(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_method(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_detectors(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_detections(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_runbook(const Json& document, Experiment& out);
+/// After the detectors, whose Prometheus they ask.
+[[nodiscard]] Result<void> read_slos(const Json& document, Experiment& out);
+[[nodiscard]] Result<void> read_operating_modes(const Json& document, Experiment& out);
+[[nodiscard]] Result<void> read_stop_conditions(const Json& document, Experiment& out);
 [[nodiscard]] Result<void> read_exercise(const Json& document, Experiment& out);
 
 /// Every name that refers to another: unknown ones (with the nearest), duplicates and cycles.

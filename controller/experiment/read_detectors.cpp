@@ -70,23 +70,11 @@ Result<void> read_url(const Json& json, const Type& type, const std::string& poi
   return {};
 }
 
-Result<void> check_pointer(const Json& fields, std::string_view key, const std::string& at) {
-  const std::string text = text_of(fields, key);
-  if (text.empty() || text.starts_with('/')) {
-    for (std::size_t i = text.find('~'); i != std::string::npos; i = text.find('~', i + 1))
-      if (i + 1 >= text.size() || (text[i + 1] != '0' && text[i + 1] != '1'))
-        return fail_at(pointer_join(at, key), "in a JSON pointer ~ is written ~0 (RFC 6901)");
-    return {};
-  }
-  return fail_at(pointer_join(at, key),
-                 fmt::format("a JSON pointer begins with /: did you mean '/{}'?", text));
-}
-
 Result<void> read_fields(const Json& json, const std::string& pointer, WebhookFields& out) {
   const Json& fields = object_of(json, "fields");
   const std::string at = pointer_join(pointer, "fields");
   for (const std::string_view key : {"state"sv, "name"sv, "id"sv, "at"sv, "severity"sv})
-    if (auto done = check_pointer(fields, key, at); !done) return done;
+    if (auto done = check_json_pointer(fields, key, at); !done) return done;
   out = {.state = text_of(fields, "state"),
          .on = texts_of(fields, "on"),
          .name = text_of(fields, "name"),
@@ -139,6 +127,18 @@ Result<Detector> read_detector(const std::string& name, const Json& json,
 }
 
 }  // namespace
+
+Result<void> check_json_pointer(const Json& fields, std::string_view key, const std::string& at) {
+  const std::string text = text_of(fields, key);
+  if (text.empty() || text.starts_with('/')) {
+    for (std::size_t i = text.find('~'); i != std::string::npos; i = text.find('~', i + 1))
+      if (i + 1 >= text.size() || (text[i + 1] != '0' && text[i + 1] != '1'))
+        return fail_at(pointer_join(at, key), "in a JSON pointer ~ is written ~0 (RFC 6901)");
+    return {};
+  }
+  return fail_at(pointer_join(at, key),
+                 fmt::format("a JSON pointer begins with /: did you mean '/{}'?", text));
+}
 
 Result<void> read_detectors(const Json& document, Experiment& out) {
   for (const auto& [name, json] : object_of(document, "detectors").items()) {

@@ -53,21 +53,6 @@ Result<RunbookStep> read_step(const Json& json, const std::string& pointer) {
   return out;
 }
 
-Result<void> read_stop_conditions(const Json& document, Experiment& out) {
-  const Json& list = list_of(document, "stop-conditions");
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    StopCondition stop;
-    stop.name = text_of(list[i], "name");
-    stop.probe = text_of(list[i], "probe");
-    stop.for_time = duration_of(list[i], "for");
-    auto tolerance = parse_tolerance(list[i]["tolerance"], fmt::format("/stop-conditions/{}", i));
-    if (!tolerance) return std::unexpected(tolerance.error());
-    stop.tolerance = std::move(*tolerance);
-    out.stop_conditions.push_back(std::move(stop));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<void> read_detections(const Json& document, Experiment& out) {
@@ -110,7 +95,6 @@ Result<void> read_runbook(const Json& document, Experiment& out) {
 }
 
 Result<void> read_exercise(const Json& document, Experiment& out) {
-  if (auto done = read_stop_conditions(document, out); !done) return done;
   for (const Json& json : list_of(document, "injects"))
     out.injects.push_back({.id = text_of(json, "id"),
                            .to = text_of(json, "to"),

@@ -4,6 +4,7 @@
 #include "controller/experiment/experiment.hpp"
 #include "controller/experiment/shape_limits.hpp"
 #include "controller/experiment/shape_method.hpp"
+#include "controller/experiment/shape_slos.hpp"
 
 namespace firedrill::format {
 namespace {
@@ -130,20 +131,6 @@ constexpr Key kResponderKeys[] = {
 };
 constexpr Shape kResponder{"responder", kResponderKeys};
 
-constexpr Key kStopKeys[] = {
-    {.name = "name", .required = true},
-    {.name = "probe", .required = true, .help = "a probe of the steady state"},
-    {.name = "tolerance",
-     .kind = Kind::tolerance,
-     .required = true,
-     .help = "must hold; the run stops when it does not"},
-    {.name = "for",
-     .kind = Kind::duration,
-     .help = "broken for so long; at once unless given",
-     .max = kDay},
-};
-constexpr Shape kStop{"a stop condition", kStopKeys};
-
 constexpr Key kInjectKeys[] = {
     {.name = "id", .required = true},
     {.name = "at",
@@ -236,6 +223,14 @@ constexpr Key kExperimentKeys[] = {
      .shape = &kPaging},
     {.name = "runbook", .kind = Kind::object, .shape = &kRunbook},
     {.name = "responder", .kind = Kind::object, .shape = &kResponder},
+    {.name = "slos",
+     .kind = Kind::map,
+     .help = "what users were promised, and how fast its error budget burns",
+     .shape = &kSlo},
+    {.name = "operating-modes",
+     .kind = Kind::map,
+     .help = "what the target itself says of how it works",
+     .shape = &kOperatingMode},
     {.name = "stop-conditions", .kind = Kind::list, .shape = &kStop},
     {.name = "injects", .kind = Kind::list, .shape = &kInject},
     {.name = "objectives", .kind = Kind::object, .shape = &kObjectives},

@@ -83,7 +83,13 @@ void steadiness(const Log& log, Measures& measures) {
 
 void budget(const Experiment& experiment, Measures& measures) {
   const Objectives& objectives = experiment.objectives;
-  if (!objectives.slo || !objectives.window || !measures.points.injected) return;
+  if (!measures.points.injected) return;
+  if (!objectives.slo || !objectives.window) {
+    for (const SloResult& slo : measures.slos)
+      if (slo.spent)
+        measures.budget_spent = std::max(*slo.spent, measures.budget_spent.value_or(0));
+    return;
+  }
   const double allowed = static_cast<double>(objectives.window->count()) * (1 - *objectives.slo);
   if (allowed > 0) measures.budget_spent = static_cast<double>(measures.breached.count()) / allowed;
 }
@@ -183,6 +189,8 @@ Result<Measures> measure(std::span<const Event> events, const Experiment& experi
   measuring::describe_series(tracks, measures);
   for (const measuring::Track& track : tracks) measures.series.push_back(track.series);
   measuring::people(log, experiment, measures);
+  measuring::slos(log, experiment, tracks, measures);
+  measuring::operating_modes(log, experiment, measures);
   measuring::budget(experiment, measures);
   measuring::predictions(log, experiment, measures);
   measures.intervals = measuring::intervals(experiment, measures);

@@ -8,6 +8,7 @@
 
 #include "controller/experiment/experiment.hpp"
 #include "controller/measure/prediction.hpp"
+#include "controller/measure/slo.hpp"
 #include "controller/measure/spans.hpp"
 #include "firedrill/event.hpp"
 
@@ -37,9 +38,12 @@ struct Measures {
   std::vector<Rung> ladder;         ///< injected … recovered, in order
   std::vector<Mark> marks;          ///< by time
   bool forbidden_asked = false, response_asked = false;
-  std::optional<bool> radius_held;     ///< every injection was planned; absent without a plan
-  Duration breached{};                 ///< time with a probe in breach from t_inj on
-  std::optional<double> budget_spent;  ///< share of the SLO's error budget, when an SLO is given
+  std::optional<bool> radius_held;  ///< every injection was planned; absent without a plan
+  Duration breached{};              ///< time with a probe in breach from t_inj on
+  /// Share of the error budget: of the objective's own SLO, else the most of any of the SLOs.
+  std::optional<double> budget_spent;
+  std::vector<SloResult> slos;
+  std::vector<ModeResult> operating_modes;
 };
 
 /// Reads the experiment from the log's own run.created; the same log gives the same measures, in

@@ -287,6 +287,8 @@ Json to_json(const Measures& measures) {
           {"radius_held", maybe(measures.radius_held)},
           {"breached_us", measures.breached.count()},
           {"budget_spent", maybe(measures.budget_spent)},
+          {"slos", slos_json(measures.slos)},
+          {"operating_modes", modes_json(measures.operating_modes)},
           {"doubts", measures.doubts},
           {"errors", measures.errors}};
 }

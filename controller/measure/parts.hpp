@@ -91,6 +91,12 @@ void doubt_clocks(const Experiment& experiment, Measures& measures);
 /// May this alert answer that expectation? Labels and detector.
 [[nodiscard]] bool answers(const ExpectedDetection& expected, const AlertSpan& alert);
 
+/// Error budgets and burn rates, from what Prometheus counted or from a probe's samples.
+void slos(const Log& log, const Experiment& experiment, const std::vector<Track>& tracks,
+          Measures& measures);
+/// What the target said of its own mode.
+void operating_modes(const Log& log, const Experiment& experiment, Measures& measures);
+
 /// Runbook steps, t_ack and marks.
 void people(const Log& log, const Experiment& experiment, Measures& measures);
 [[nodiscard]] std::vector<Rung> ladder(const Experiment& experiment, const Measures& measures);

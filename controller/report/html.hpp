@@ -29,6 +29,10 @@ extern const std::string_view kPageScript;
 [[nodiscard]] std::string html_detection_table(const Measures& measures);
 /// When each expected alert should have come, by segment, against when it came; and the clocks.
 [[nodiscard]] std::string html_prediction_table(const Measures& measures);
+/// Objectives, burn rates and what the exercise spent of each error budget.
+[[nodiscard]] std::string html_slo_table(const Measures& measures);
+/// The target's own operating mode.
+[[nodiscard]] std::string html_mode_table(const Measures& measures);
 [[nodiscard]] std::string html_step_table(const Measures& measures);
 [[nodiscard]] std::string html_host_table(const Measures& measures);
 /// The log without probe samples, which the picture shows; stops at `most_bytes`, and says so.

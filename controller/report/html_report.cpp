@@ -42,6 +42,8 @@ std::string html_report(const Measures& measures, const Scorecard& card,
   page += html_spread_table(measures);
   page += html_detection_table(measures);
   page += html_prediction_table(measures);
+  page += html_slo_table(measures);
+  page += html_mode_table(measures);
   page += html_step_table(measures);
   page += html_host_table(measures);
   const std::string end = fmt::format(

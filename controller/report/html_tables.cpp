@@ -228,7 +228,7 @@ std::string html_event_table(std::span<const Event> events, UtcTime origin,
   std::string rows;
   std::size_t shown = 0, samples = 0, left_out = 0;
   for (const Event& event : events) {
-    if (event.kind == event_kind::probe_sample) {
+    if (event.kind == event_kind::probe_sample || event.kind == event_kind::slo_sample) {
       ++samples;
       continue;
     }
@@ -245,7 +245,7 @@ std::string html_event_table(std::span<const Event> events, UtcTime origin,
     ++shown;
   }
   std::string note =
-      fmt::format("{} events; {} probe samples are in the picture only", shown, samples);
+      fmt::format("{} events; {} samples are in the picture and tables only", shown, samples);
   if (left_out > 0) note += fmt::format("; {} more did not fit and are in the run’s log", left_out);
   return fmt::format(
       "<section class=\"log-section\"><h2>Event log</h2><div class=\"card\"><details><summary>{}"

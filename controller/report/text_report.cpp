@@ -215,6 +215,38 @@ std::string raise_words(const Score& score) {
                      lost.size() > 1 ? fmt::format("; and {} more", lost.size() - 1) : "");
 }
 
+void slo_rows(Page& page, const Measures& measures) {
+  if (measures.slos.empty()) return;
+  page.heading("error budgets");
+  std::size_t shown = 0;
+  for (const SloResult& slo : measures.slos) {
+    if (shown++ >= kMostRows) continue;
+    page.wrapped(std::string(22, ' '), fmt::format("  {:<20}", plain(shorten(slo.name, 19))),
+                 plain(fmt::format("{}; left before {}; spent {}", objective_words(slo),
+                                   left_words(slo), shorten(spent_words(slo), 120))));
+    for (const BurnResult& result : slo.rows)
+      page.line(fmt::format("    {:<24} {:<32} {}", row_words(result.row), burn_words(result),
+                            plain(shorten(firing_words(result, origin_of(measures)), 40))));
+  }
+  page.more(measures.slos.size());
+}
+
+/// What the target said of itself, beside what users felt.
+void operating_mode_rows(Page& page, const Measures& measures) {
+  if (measures.operating_modes.empty()) return;
+  page.heading("what the target said of itself");
+  std::size_t shown = 0;
+  for (const ModeResult& mode : measures.operating_modes) {
+    if (shown++ >= kMostRows) continue;
+    page.wrapped(std::string(22, ' '), fmt::format("  {:<20}", plain(shorten(mode.name, 19))),
+                 mode_times_words(mode));
+    if (mode.visits.size() > 1)
+      page.wrapped(std::string(22, ' '), std::string(22, ' '),
+                   mode_path_words(mode, origin_of(measures)));
+  }
+  page.more(measures.operating_modes.size());
+}
+
 void score_rows(Page& page, const Scorecard& card) {
   page.heading("scores (100 x earned / possible; + what would have raised them)");
   for (const Score& score : card.scores) {
@@ -261,6 +293,8 @@ std::string text_report(const Measures& measures, const Scorecard& card,
   mode_rows(page, measures);
   detection_rows(page, measures);
   prediction_rows(page, measures);
+  slo_rows(page, measures);
+  operating_mode_rows(page, measures);
   step_rows(page, measures);
   score_rows(page, card);
   host_rows(page, measures);

@@ -58,6 +58,23 @@ namespace firedrill::reporting {
 /// "205 ms while on, 12 ms while off", or empty when the fault had no off periods.
 [[nodiscard]] std::string periods_words(const SliSeries& series);
 
+/// "99.9 % over 30d".
+[[nodiscard]] std::string objective_words(const SloResult& slo);
+/// "97.2 %", with what is known of the window when that is not all of it.
+[[nodiscard]] std::string left_words(const SloResult& slo);
+/// "0.31 %, like 8.0 s of full outage (12 of 400 events bad)", or why it is not known.
+[[nodiscard]] std::string spent_words(const SloResult& slo);
+/// "14.4x over 1h and 5m".
+[[nodiscard]] std::string row_words(const BurnRow& row);
+/// "at worst 2.1x and 25x": of the long and of the short window.
+[[nodiscard]] std::string burn_words(const BurnResult& result);
+/// "would have paged, +12.0 s", "ticket, +40.0 s", "quiet", or empty when it cannot be told.
+[[nodiscard]] std::string firing_words(const BurnResult& result, UtcTime origin);
+/// "normal 50.0 s, degraded 22.0 s; 3 changes, 2 of them back within 1m: it flaps".
+[[nodiscard]] std::string mode_times_words(const ModeResult& mode);
+/// "normal → degraded +12.0 s → normal +40.0 s".
+[[nodiscard]] std::string mode_path_words(const ModeResult& mode, UtcTime origin);
+
 /// The instant that reports call 0: the injection; without one the time it was due (a sham run),
 /// or the start.
 [[nodiscard]] UtcTime origin_of(const Measures& measures);

@@ -75,6 +75,7 @@ void LiveRun::start_preflight() {
       for (const Check& check : checks) {
         say(event_kind::preflight,
             {{"check", check.check}, {"ok", check.ok}, {"detail", check.detail}});
+        if (!check.measured.is_null()) slos_.budget(check.measured);
         if (check.ok) continue;
         done.ok = false;
         done.reasons.push_back(fmt::format("{}: {}", check.check, check.detail));
@@ -107,6 +108,7 @@ void LiveRun::start_watching() {
   for (const PlannedStepProbe& step : plan_.step_probes)
     start(step.host, step_request(plan_.run, step));
   start_detectors();
+  slos_.start();
 }
 
 void LiveRun::start_process_probe(const PlannedProbe& probe) {
@@ -131,6 +133,7 @@ void LiveRun::stop_watching() {
     fleet_.call(host, rpc::method::probe_stop, {{"run", plan_.run}}, 5s,
                 [](const Result<Json>&) {});
   pollers_.clear();
+  slos_.stop();
   for (std::jthread& thread : process_probes_) thread.request_stop();
 }
 

@@ -23,14 +23,31 @@ LiveRun::LiveRun(const Experiment& experiment, Plan plan, Fleet& fleet, Loop& lo
       environment_(std::move(environment)),
       clock_(read_clocks()),
       state_(machine::initial_state(plan_)),
-      watch_(experiment, plan_) {
+      watch_(experiment, plan_),
+      slos_(experiment, slo_sinks()) {
   environment_["FIREDRILL_RUN"] = plan_.run;
 }
 
 LiveRun::~LiveRun() {
   *alive_ = false;
   pollers_.clear();
+  slos_.stop();
   for (std::jthread& thread : process_probes_) thread.request_stop();
+}
+
+SloSinks LiveRun::slo_sinks() {
+  return {.say =
+              [this](Event event) {
+                event.run = plan_.run;
+                event.source = "controller";
+                if (event.at == UtcTime{}) event.at = utc_now();
+                say(std::move(event));
+              },
+          .stop =
+              [this](const StopSeen& stop) {
+                feed(machine::input::StopConditionMet{stop.name, stop.detail});
+              },
+          .post = poster()};
 }
 
 std::function<void(std::function<void()>)> LiveRun::poster() {
@@ -132,6 +149,7 @@ void LiveRun::follow_injection(const std::string& kind, const Json& data) {
   const std::string injection = data.value("injection", "");
   if (kind == event_kind::injection_active) {
     watch_.injected();
+    slos_.injected();
     feed(machine::input::Applied{injection});
   } else if (kind == event_kind::injection_failed) {
     const Json error = data.value("error", Json());
@@ -170,6 +188,7 @@ void LiveRun::on_sample(const Json& data, Duration clock_error) {
   }
   watch_.observe(sample);
   follow_probe_detectors(sample, clock_error);
+  slos_.sample(sample, watch_.within(sample), clock_error);
   for (const StopSeen& stop : watch_.observe_stop(sample))
     feed(machine::input::StopConditionMet{stop.name, stop.detail});
   if (awaiting_steady_) check_steady_after();

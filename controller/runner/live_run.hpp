@@ -15,6 +15,7 @@
 #include "controller/runner/loop.hpp"
 #include "controller/runner/preflight.hpp"
 #include "controller/runner/sample_watch.hpp"
+#include "controller/runner/slo_run.hpp"
 
 namespace firedrill {
 
@@ -56,6 +57,7 @@ class LiveRun {
 
  private:
   void execute(const machine::Command& command);
+  [[nodiscard]] SloSinks slo_sinks();
   void say(std::string_view kind, Json data);
   void say(Event event);
   void note(const Result<void>& stored);
@@ -111,6 +113,7 @@ class LiveRun {
   std::vector<std::jthread> process_probes_;
   /// Outlives this object in posted work, which asks it whether there is still a run.
   std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
+  SloRun slos_;  ///< last: its lookers end before what they report to
 };
 
 }  // namespace firedrill

@@ -141,6 +141,7 @@ std::vector<Check> run_preflight(const Experiment& experiment, const Plan& plan,
   check_probes(plan, fleet, checks);
   check_logs(plan, fleet, checks);
   check_monitoring(experiment, checks);
+  check_slos(experiment, checks);
   return checks;
 }
 

@@ -8,6 +8,9 @@ game_day silent-nic-drops
 has '.kind == "probe.sample" and .data.values.p99_ms > 0' "p99 samples"
 has '.kind == "step.verified" and .data.value >= 512' "the raised ring, seen by machine"
 has '.kind == "injection.cured"' "the cure"
+has '.kind == "slo.budget" and .data.total > 0' "the error budget before the run"
+has '.kind == "slo.sample" and .data.exercise.total > 0' "what the exercise spent of it"
+has '.kind == "operating-mode.changed" and .data.mode == "normal"' "the cluster's own mode"
 jq -es '[.[] | select(.kind == "injection.undone")] | length == 2 and all(.data.verified)' \
   "$work/events" >/dev/null || fail "not every injection was undone and verified"
 for name in TTI TTD TTM TTR; do

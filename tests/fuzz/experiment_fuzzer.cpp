@@ -24,5 +24,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const ProbeSpec& probe : first->probes)
     for (const Json& value : {Json(1), Json("text"), Json(nullptr), Json("{\"a\": [1]}")})
       static_cast<void>(tolerates(probe.tolerance, value));
+  for (const OperatingMode& mode : first->operating_modes)
+    for (const Json& value : {Json(1), Json("normal"), Json(nullptr)})
+      must(!to_string(mode_of(mode, value)).empty(), "every answer has a mode, if an unknown one");
+  for (const Slo& slo : first->slos) {
+    must(slo.allowed() > 0 && slo.allowed() < 1, "an objective leaves a budget");
+    must(!slo.rows.empty() && slo.windows().back() <= slo.window, "rows look back into the window");
+    for (const std::string& expression : {slo.total, slo.bad, slo.good})
+      must(!count_expression(expression, slo.window).contains("$window"), "the window is a number");
+  }
   return 0;
 }
