@@ -104,7 +104,10 @@ Statuses without_agent(const AgentConfig& config, const UndoOptions& options) {
   // What can be undone is, also when it shall be forgotten: only what is left may be dropped.
   const auto before = read_journal(config.state_directory);
   if (!before) return std::unexpected(before.error());
-  const auto left = recover(config);
+  std::error_code ignored;  // a folder that we may not look into is no empty one: its type is none
+  const auto journal = std::filesystem::status(config.state_directory / "journal", ignored);
+  const bool none = journal.type() == std::filesystem::file_type::not_found;
+  const auto left = none ? Result<JournalView>(JournalView{}) : recover(config);
   if (!left) return std::unexpected(left.error());
   if (!options.forget) {
     Statuses out = outcome(*before, *left);
