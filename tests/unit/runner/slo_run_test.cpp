@@ -53,7 +53,9 @@ Experiment experiment_of(const Prometheus& prometheus, std::string_view kind = "
   const std::string url = fmt::format("http://127.0.0.1:{}", prometheus.server.port());
   Json document = {
       {"title", "budgets"},
-      {"method", Json::array()},
+      {"method", Json::array({{{"type", "action"},
+                               {"name", "load"},
+                               {"provider", {{"type", "process"}, {"path", "true"}}}}})},
       {"detectors", {{"prom", {{"type", "prometheus"}, {"url", url}}}}},
       {"slos", {{"writes", {{"objective", "99.9%"}, {"total", "w_total"}, {"poll", "500ms"}}}}},
       {"stop-conditions",
