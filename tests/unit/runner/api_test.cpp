@@ -126,9 +126,8 @@ TEST(Api, APersonsWordCountsFromWhenItWasSaid) {
               testing::StartsWith(R"(noticed alice {"alertname":"Slow","by":{)"));
   EXPECT_EQ(to_micros(heard.last.at), now - 2'000'000);
   EXPECT_EQ(heard.last.uncertainty, Duration{200});
-  for (const std::string& bad :
-       {body(now, -1), body(now, 60'000'001), body(now - 61'000'000, 0), body(now + 60'000'000, 9),
-        std::string(R"({"said_us":"1"})")})
+  for (const std::string& bad : {body(now, -1), body(now, 60'000'001), body(now - 61'000'000, 0),
+                                 body(now + 60'000'000, 9), std::string(R"({"said_us":"1"})")})
     EXPECT_EQ(heard.post("/api/v1/ack", bad).status, 400) << bad;
 }
 
