@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "firedrill/commander.hpp"
 #include "firedrill/rpc.hpp"
 
 namespace firedrill::agent {
@@ -36,7 +37,7 @@ Result<Json> AgentCalls::commit(const Json& params) {
   return to_answer(executor_.commit(ids, from_micros(at->get<std::int64_t>())));
 }
 
-Result<Json> AgentCalls::undo(const Json& params) {
+Result<Json> AgentCalls::undo(const Json& params, const Caller& caller) {
   ObjectReader reader(params, "");
   const bool all = reader.member("injections") == nullptr;
   const std::vector<std::string> ids = reader.optional_texts("injections");
@@ -46,7 +47,7 @@ Result<Json> AgentCalls::undo(const Json& params) {
   if (!all && ids.empty())
     reader.note_error({ErrorCode::invalid_input, 0, "names no injection", "/injections"});
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
-  return to_answer(executor_.undo(ids, *cause));
+  return to_answer(executor_.undo(ids, *cause, caller.tell()));
 }
 
 Result<Json> AgentCalls::stop_probe(const Json& params) {
@@ -58,19 +59,19 @@ Result<Json> AgentCalls::stop_probe(const Json& params) {
   return Json::object();
 }
 
-Result<Json> AgentCalls::call(const std::string& name, const Json& params,
-                              std::string_view controller) {
+Result<Json> AgentCalls::answer(const std::string& name, const Json& params, const Caller& caller) {
   if (name == method::prepare || name == method::commit)
-    if (auto may = policy_.check_commander(controller); !may) return std::unexpected(may.error());
+    if (auto may = policy_.check_commander(caller.controller); !may)
+      return std::unexpected(may.error());
   if (name == method::prepare) {
     const auto request = parse_fault_request(params, "");
     if (!request) return std::unexpected(request.error());
-    const auto record = executor_.prepare(*request);
+    const auto record = executor_.prepare(*request, caller.tell());
     if (!record) return std::unexpected(record.error());
     return Json{{"record", *record}};
   }
   if (name == method::commit) return commit(params);
-  if (name == method::undo) return undo(params);
+  if (name == method::undo) return undo(params, caller);
   if (name == method::list) return to_answer(executor_.list());
   if (name == method::renew) {
     ObjectReader reader(params, "");
@@ -91,12 +92,19 @@ Result<Json> AgentCalls::call(const std::string& name, const Json& params,
   return fail(ErrorCode::not_found, fmt::format("no method '{}'", name));
 }
 
-Result<Json> AgentCalls::local_call(const std::string& name, const Json& params) {
-  if (name != kForgetMethod) return call(name, params);
+Result<Json> AgentCalls::call(const std::string& name, const Json& params,
+                              std::string_view controller) {
+  return answer(name, params, {controller, [&] { return Json{{"certificate", controller}}; }});
+}
+
+Result<Json> AgentCalls::local_call(const std::string& name, const Json& params,
+                                    const LocalPeer& peer) {
+  const auto tell = [&] { return commander_of(peer.process, peer.user); };
+  if (name != kForgetMethod) return answer(name, params, {{}, tell});
   ObjectReader reader(params, "");
   const std::string id = reader.required_text("injection");
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
-  return to_answer(executor_.forget(id));
+  return to_answer(executor_.forget(id, tell()));
 }
 
 }  // namespace firedrill::agent

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,9 @@ struct Common {
 };
 void add_common(CLI::App& command, Common& common);
 [[nodiscard]] Result<AgentConfig> load(const Common& common);
+
+/// Into the system's log: what a command does that no agent's log tells of.
+void tell_system_log(std::string_view line);
 
 /// Prints "firedrill-agent: what" to standard error. Returns the exit code.
 int report(const Error& error);

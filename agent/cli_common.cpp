@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <syslog.h>
 
 #include "agent/cli.hpp"
 
@@ -23,6 +24,11 @@ Result<AgentConfig> load(const Common& common) {
   auto config = file.empty() ? Result<AgentConfig>(default_config()) : load_config(file);
   if (config && !common.state_directory.empty()) config->state_directory = common.state_directory;
   return config;
+}
+
+void tell_system_log(std::string_view line) {
+  ::openlog("firedrill-agent", LOG_PID, LOG_DAEMON);
+  ::syslog(LOG_NOTICE, "%.*s", static_cast<int>(line.size()), line.data());
 }
 
 int report(const Error& error) {

@@ -1,10 +1,9 @@
-// Commands that change nothing: faults and probe; and the two ways to run.
+// Commands that change nothing: faults and probe; and the guardian, which only the agent starts.
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "agent/cli.hpp"
-#include "agent/daemon.hpp"
 #include "agent/guardian/guardian_process.hpp"
 #include "agent/kernel/linux_host.hpp"
 #include "agent/local_agent.hpp"
@@ -64,21 +63,6 @@ int take_sample(const std::string& kind, const std::vector<std::string>& words,
 }
 
 }  // namespace
-
-void add_run(CLI::App& app, int& exit_code) {
-  auto common = std::make_shared<Common>();
-  CLI::App* cmd = app.add_subcommand("run", "Serve the controller until told to stop (the daemon)");
-  add_common(*cmd, *common);
-  cmd->footer(
-      "Example: firedrill-agent run --config /etc/firedrill/agent.json\n"
-      "SIGTERM or Ctrl-C undoes everything, then ends.");
-  cmd->callback([common, &exit_code] {
-    const auto config = load(*common);
-    if (!config) return void(exit_code = report(config.error()));
-    const auto ended = run_daemon(*config);
-    exit_code = ended ? *ended : report(ended.error());
-  });
-}
 
 void add_faults(CLI::App& app, int& exit_code) {
   auto name = std::make_shared<std::string>();

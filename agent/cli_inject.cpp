@@ -162,7 +162,11 @@ int be_the_agent(const AgentConfig& config, const FaultRequest& request, const O
                  const std::function<void(int)>& on_active) {
   const Interrupts interrupts;
   LocalAgentHooks hooks;
-  hooks.on_event = [](const std::string&, const std::string&, UtcTime, const Json&) {};
+  // The same words as a daemon's log has.
+  hooks.on_event = [](const std::string& kind, const std::string& run, UtcTime, const Json& data) {
+    tell_system_log(fmt::format("{} {} {}", kind, run,
+                                data.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  };
   hooks.on_sample = [](const rpc::ProbeRequest&, const rpc::Sample&) {};
   auto agent = LocalAgent::start(config, std::move(hooks));
   if (!agent) {
@@ -171,7 +175,7 @@ int be_the_agent(const AgentConfig& config, const FaultRequest& request, const O
     return code;
   }
   const LocalCall call = [&](const std::string& method, const Json& params) {
-    return (*agent)->calls().call(method, params);
+    return (*agent)->calls().local_call(method, params, {::getpid(), ::getuid()});
   };
   int code = see_through(call, request, options, interrupts);
   on_active(code);

@@ -5,6 +5,7 @@
 
 #include "agent/cli.hpp"
 #include "agent/local_agent.hpp"
+#include "firedrill/commander.hpp"
 
 namespace firedrill::agent::cli {
 namespace {
@@ -58,10 +59,25 @@ using Statuses = Result<std::vector<rpc::InjectionStatus>>;
 /// No agent runs here, so this process undoes whatever is open, whichever was named; the next agent
 /// reports it.
 Result<JournalView> recover(const AgentConfig& config) {
+  const std::string who = commander_name(local_commander());
   return recover_host(config.state_directory, config.name,
-                      [](GuardianNote, const std::string& text) {
+                      [&](GuardianNote, const std::string& text) {
                         fmt::print(stderr, "firedrill-agent: {}\n", text);
+                        tell_system_log(fmt::format("{}, asked by {}", text, who));
                       });
+}
+
+/// What `undo` without an agent did to what was open `before`, by what is `left`.
+std::vector<rpc::InjectionStatus> outcome(const JournalView& before, const JournalView& left) {
+  std::vector<rpc::InjectionStatus> out = statuses_in(left);
+  for (rpc::InjectionStatus& status : statuses_in(before)) {
+    if (std::ranges::find(out, status.id, &rpc::InjectionStatus::id) != out.end()) continue;
+    status.state = InjectionState::undone;
+    status.detail.clear();
+    status.remaining_us = 0;
+    out.push_back(std::move(status));
+  }
+  return out;
 }
 
 Result<void> forget_without_agent(const AgentConfig& config, const std::string& id) {
@@ -78,14 +94,28 @@ Result<void> forget_without_agent(const AgentConfig& config, const std::string& 
                      });
   if (!known)
     return fail(ErrorCode::not_found, fmt::format("nothing is known by the name '{}'", id));
-  return journal->forget(id);
+  const Json by = local_commander();
+  auto forgotten = journal->forget(id, by, SystemClock{}.utc());
+  if (forgotten) tell_system_log(fmt::format("'{}' forgotten by {}", id, commander_name(by)));
+  return forgotten;
 }
 
 Statuses without_agent(const AgentConfig& config, const UndoOptions& options) {
   // What can be undone is, also when it shall be forgotten: only what is left may be dropped.
-  const auto left = recover(config);
+  const auto before = read_journal(config.state_directory);
+  if (!before) return std::unexpected(before.error());
+  std::error_code ignored;  // a folder that we may not look into is no empty one: its type is none
+  const auto journal = std::filesystem::status(config.state_directory / "journal", ignored);
+  const bool none = journal.type() == std::filesystem::file_type::not_found;
+  const auto left = none ? Result<JournalView>(JournalView{}) : recover(config);
   if (!left) return std::unexpected(left.error());
-  if (!options.forget) return statuses_in(*left);
+  if (!options.forget) {
+    Statuses out = outcome(*before, *left);
+    for (const std::string& id : options.ids)
+      if (std::ranges::find(*out, id, &rpc::InjectionStatus::id) == out->end())
+        return fail(ErrorCode::not_found, fmt::format("no such injection on this host: {}", id));
+    return out;
+  }
   for (const std::string& id : options.ids)
     if (auto done = forget_without_agent(config, id); !done) return std::unexpected(done.error());
   return std::vector<rpc::InjectionStatus>{};
@@ -140,7 +170,7 @@ int undo(const UndoOptions& options) {
   if (!statuses) return report(statuses.error());
   print(*statuses, options.common.json);
   if (!options.common.json && statuses->empty())
-    fmt::print("{}\n", options.forget ? "forgotten" : "nothing is injected");
+    fmt::print("{}\n", options.forget ? "forgotten" : "nothing to undo");
   const bool clean = std::ranges::all_of(*statuses, [](const rpc::InjectionStatus& status) {
     return status.state == InjectionState::undone;
   });

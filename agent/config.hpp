@@ -20,6 +20,9 @@ struct AgentConfig {
   std::map<std::string, std::string> tags;
   std::filesystem::path ca, certificate, key;
   std::filesystem::path state_directory = "/var/lib/firedrill";
+  /// Not from the file: the folder of `firedrill run --local`, whose agent this is for one run. It
+  /// ends when standard input does, and its controller counts as root on this host.
+  std::filesystem::path local_folder;
   Policy policy;
 };
 

@@ -71,7 +71,7 @@ std::optional<std::string> receive_line(int fd, std::string& pending) {
 }  // namespace
 
 ControlServer::ControlServer(std::filesystem::path path, int listen_fd, int stop_fd,
-                             LocalCall on_call)
+                             ServeCall on_call)
     : path_(std::move(path)),
       listen_fd_(listen_fd),
       stop_fd_(stop_fd),
@@ -79,7 +79,7 @@ ControlServer::ControlServer(std::filesystem::path path, int listen_fd, int stop
       thread_([this] { run(); }) {}
 
 Result<std::unique_ptr<ControlServer>> ControlServer::start(
-    const std::filesystem::path& state_directory, LocalCall on_call) {
+    const std::filesystem::path& state_directory, ServeCall on_call) {
   const std::filesystem::path path = socket_path(state_directory);
   const auto address = address_of(path);
   if (!address) return std::unexpected(address.error());
@@ -128,13 +128,18 @@ void ControlServer::run() {
   }
 }
 
-void serve_control(int client, const LocalCall& on_call) {
+void serve_control(int client, const ServeCall& on_call) {
+  ucred seen{};
+  socklen_t size = sizeof seen;
+  LocalPeer peer;
+  if (::getsockopt(client, SOL_SOCKET, SO_PEERCRED, &seen, &size) == 0)
+    peer = {.process = seen.pid, .user = seen.uid};
   std::string pending;
   while (const auto line = receive_line(client, pending)) {
     const auto message = rpc::decode(*line);
     const auto* request = message ? std::get_if<rpc::Request>(&*message) : nullptr;
     if (request == nullptr || !request->id) return;
-    const rpc::Response response{*request->id, on_call(request->method, request->params)};
+    const rpc::Response response{*request->id, on_call(request->method, request->params, peer)};
     if (!send_line(client, rpc::encode(response))) return;
   }
 }

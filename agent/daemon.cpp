@@ -1,15 +1,18 @@
 #include "agent/daemon.hpp"
 
 #include <array>
+#include <cerrno>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include <fmt/format.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "agent/kernel/facts.hpp"
 #include "agent/local_agent.hpp"
@@ -150,8 +153,10 @@ Result<std::unique_ptr<Uplink>> dial(const AgentConfig& config, LocalAgent& agen
     now.injections = agent.executor().last_list();
     return now;
   };
-  handlers.on_call = [&agent, &relay](const std::string& method, const Json& params) {
-    return agent.calls().call(method, params, relay.controller());
+  // A controller that root started here for one run commands as root does, by the host's policy.
+  const bool local = !config.local_folder.empty();
+  handlers.on_call = [&agent, &relay, local](const std::string& method, const Json& params) {
+    return agent.calls().call(method, params, local ? std::string() : relay.controller());
   };
   handlers.on_connected = [&relay](const LinkEnds& ends) {
     relay.set_peer(ends);
@@ -170,6 +175,19 @@ Result<std::unique_ptr<Uplink>> dial(const AgentConfig& config, LocalAgent& agen
     else spdlog::warn("certificate not renewed: {}", describe(until.error()));
   };
   return Uplink::start(std::move(link), std::move(handlers));
+}
+
+/// Ends this agent as SIGTERM does when standard input ends: whoever started it is gone then, even
+/// if it was killed. The thread lasts as long as the process.
+void end_with_input() {
+  std::thread([] {
+    char byte = 0;
+    while (true) {
+      const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+      if (got == 0 || (got < 0 && errno != EINTR)) break;
+    }
+    ::kill(::getpid(), SIGTERM);
+  }).detach();
 }
 
 sigset_t block_signals() {
@@ -215,6 +233,7 @@ Result<int> run_daemon(const AgentConfig& config) {
   spdlog::info("'{}' started, controller {} port {}", config.name, config.controller_host,
                config.controller_port);
   release_idle_pages();
+  if (!config.local_folder.empty()) end_with_input();
 
   for (int received = 0; received != SIGTERM && received != SIGINT;)
     if (::sigwait(&signals, &received) != 0) break;

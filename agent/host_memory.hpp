@@ -50,7 +50,8 @@ class Processes {
                                                      const kernel::Region& region) = 0;
   /// Gives each page of `part` a page of memory, in order: from outside and without a stop, about
   /// 1.5 ms a megabyte; or, where memory is about to run out, by a call of the process's own, with
-  /// a stop for each 256 KiB. Then whoever is killed for it is killed as by a leak of its own.
+  /// a stop for each 256 KiB. Then whoever is killed for it is killed as by a leak of its own. Ends
+  /// early, with a part of it done, where memory is so hard to get that it takes half a second.
   /// @errors not_found  the process went meanwhile: the kernel may have killed it for this
   [[nodiscard]] virtual Result<void> fill(const kernel::ProcessId& process,
                                           const kernel::Region& part) = 0;

@@ -6,6 +6,7 @@
 
 #include "agent/kernel/linux_host.hpp"
 #include "agent/kernel/own_cgroup.hpp"
+#include "firedrill/commander.hpp"
 
 namespace firedrill::agent {
 namespace {
@@ -73,8 +74,9 @@ Result<std::unique_ptr<LocalAgent>> LocalAgent::start(const AgentConfig& config,
   agent->calls_ = std::make_unique<AgentCalls>(*agent->executor_, *agent->probes_, config.policy);
   auto control = ControlServer::start(
       config.state_directory,
-      [calls = agent->calls_.get()](const std::string& method, const Json& params) {
-        return calls->local_call(method, params);
+      [calls = agent->calls_.get()](const std::string& method, const Json& params,
+                                    const LocalPeer& peer) {
+        return calls->local_call(method, params, peer);
       });
   if (!control) return std::unexpected(control.error());
   agent->control_ = std::move(*control);
@@ -114,7 +116,8 @@ Result<JournalView> recover_host(const std::filesystem::path& state_directory,
                             .find_fault = &find_fault,
                             .clock = clock,
                             .boot_id = *boot_id,
-                            .on_note = std::move(on_note)};
+                            .on_note = std::move(on_note),
+                            .by = local_commander()};
   auto left = recover_now(parts);
   kernel::remove_sibling_cgroup(kGuardianCgroup);
   return left;

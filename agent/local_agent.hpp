@@ -53,8 +53,8 @@ class LocalAgent {
 /// The faults as this host can or cannot do them, asked through a host of its own.
 [[nodiscard]] Result<std::vector<rpc::Capability>> describe_faults();
 
-/// Undoes what is open on this host without an agent: recover_now() with the host as it is. For a
-/// configuration that no agent could start with.
+/// Undoes what is open on this host without an agent: recover_now() with the host as it is, in the
+/// name of whoever runs this program. For a configuration that no agent could start with.
 [[nodiscard]] Result<JournalView> recover_host(
     const std::filesystem::path& state_directory, const std::string& host_name,
     std::function<void(GuardianNote, std::string)> on_note);

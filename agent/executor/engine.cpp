@@ -93,7 +93,7 @@ Result<Engine::Injection> Engine::validate(const FaultRequest& request) const {
   return out;
 }
 
-Result<Json> Engine::prepare(const FaultRequest& request) {
+Result<Json> Engine::prepare(const FaultRequest& request, const Json& by) {
   if (auto fresh = check_new(request); !fresh) return std::unexpected(fresh.error());
   auto injection = validate(request);
   if (!injection) return std::unexpected(injection.error());
@@ -114,6 +114,7 @@ Result<Json> Engine::prepare(const FaultRequest& request) {
   entry.record = std::move(*captured);
   entry.boot_id = parts_.boot_id;
   entry.at = now().utc;
+  if (!by.is_null()) entry.data["by"] = by;
   injection->schedule.prepared = now().boot;
   if (auto written = parts_.journal.prepare(entry); !written)
     return with_context(written.error(), "the undo record was not stored, so nothing is injected");
@@ -122,6 +123,7 @@ Result<Json> Engine::prepare(const FaultRequest& request) {
   publish();
   Json data = event_data(request, parts_.host_name);
   data["record"] = open_.back().entry.record;
+  if (!by.is_null()) data["by"] = by;
   emit(event_kind::injection_prepared, request.run, open_.back().entry.at, std::move(data));
   return open_.back().entry.record;
 }
@@ -162,8 +164,9 @@ Result<void> Engine::commit(const std::vector<std::string>& ids, UtcTime at) {
 }
 
 Result<std::vector<rpc::InjectionStatus>> Engine::undo(const std::vector<std::string>& ids,
-                                                       UndoCause cause) {
+                                                       UndoCause cause, const Json& by) {
   std::vector<Injection*> chosen;
+  std::vector<rpc::InjectionStatus> out;
   std::vector<std::string> wanted = ids;
   if (ids.empty())
     for (const Injection& injection : open_) wanted.push_back(injection.entry.request.id);
@@ -171,18 +174,22 @@ Result<std::vector<rpc::InjectionStatus>> Engine::undo(const std::vector<std::st
   std::vector<std::string> lost;
   const JournalView view = parts_.journal.view();
   for (const std::string& id : wanted) {
+    const auto last_end = std::find_if(ended_.rbegin(), ended_.rend(),
+                                       [&](const auto& ended) { return ended.id == id; });
     if (Injection* injection = find(id)) chosen.push_back(injection);
     else if (std::ranges::find(view.lost, id, &LostRecord::id) != view.lost.end())
       lost.push_back(id);
-    else if (std::ranges::find(ended_, id, &rpc::InjectionStatus::id) == ended_.end())
-      absent.push_back(id);
+    else if (last_end != ended_.rend()) out.push_back(*last_end);
+    else absent.push_back(id);
   }
   for (Injection* injection : chosen) {
     const InjectionState state = injection->entry.state;
+    if (injection->undone_by.is_null()) injection->undone_by = by;
     if (state != InjectionState::undoing && state != InjectionState::dirty)
       injection->cause = cause;
   }
-  undo_in_order(std::move(chosen));
+  undo_in_order(chosen);
+  for (const Injection* injection : chosen) out.push_back(status(*injection));
   remove_ended();
   if (!absent.empty())
     return fail(ErrorCode::not_found,
@@ -192,14 +199,10 @@ Result<std::vector<rpc::InjectionStatus>> Engine::undo(const std::vector<std::st
                 fmt::format("what would undo {} is lost: compare this host by hand, then "
                             "`firedrill-agent undo --forget`",
                             fmt::join(lost, ", ")));
-  std::vector<rpc::InjectionStatus> out = list();
-  std::erase_if(out, [&](const rpc::InjectionStatus& status) {
-    return std::ranges::find(wanted, status.id) == wanted.end();
-  });
   return out;
 }
 
-Result<void> Engine::forget(std::string_view id) {
+Result<void> Engine::forget(std::string_view id, const Json& by) {
   const JournalView view = parts_.journal.view();
   const bool lost = std::ranges::find(view.lost, id, &LostRecord::id) != view.lost.end();
   const Injection* injection = find(id);
@@ -210,7 +213,7 @@ Result<void> Engine::forget(std::string_view id) {
     return fail(ErrorCode::refused,
                 fmt::format("'{}' is {}: it can be undone, so it is not forgotten", id,
                             to_string(injection->entry.state)));
-  if (auto written = parts_.journal.forget(id); !written) return written;
+  if (auto written = parts_.journal.forget(id, by, now().utc); !written) return written;
   parts_.pulse.journal_version.fetch_add(1);
   std::erase_if(open_, [&](const Injection& each) { return each.entry.request.id == id; });
   publish();

@@ -49,20 +49,23 @@ class Engine {
   void recover();
 
   /// Captures and journals; the kernel is only read. Returns the undo record.
+  /// @param by  who asks for it, for the journal and the event; null: nobody is named
   /// @errors invalid_input, not_found, unsupported, refused, conflict, already_exists as they
   ///         arise; unavailable  no guardian, or no room in the journal
-  [[nodiscard]] Result<Json> prepare(const FaultRequest& request);
+  [[nodiscard]] Result<Json> prepare(const FaultRequest& request, const Json& by = nullptr);
   /// Sets the instant of applying; all of `ids` or none. Repeating it is harmless.
   [[nodiscard]] Result<void> commit(const std::vector<std::string>& ids, UtcTime at);
-  /// Undoes (one attempt each now, retries follow in step()); no ids means all.
+  /// Undoes (one attempt each now, retries follow in step()); no ids means all that are open.
+  /// Returns what became of these, and the state of those that were named and had ended before.
   /// @errors not_found  one of the ids is unknown here;  corrupt  what would undo it is lost. The
   ///         others were undone all the same
   [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> undo(const std::vector<std::string>& ids,
-                                                               UndoCause cause);
+                                                               UndoCause cause,
+                                                               const Json& by = nullptr);
   /// Nothing can go on, as `error` says: each open injection fails at `stage`, and is undone.
   void abandon(std::string_view stage, const Error& error);
   /// Drops a lost record, or an injection that cannot be undone, after a person checked the host.
-  [[nodiscard]] Result<void> forget(std::string_view id);
+  [[nodiscard]] Result<void> forget(std::string_view id, const Json& by = nullptr);
   /// The controller was heard at `heard` (CLOCK_BOOTTIME) for this run.
   void renew(const std::string& run, Duration heard);
   void cure_sampled(const std::string& id, const Result<rpc::Sample>& sample);
@@ -82,6 +85,7 @@ class Engine {
     Params ramp_start;             ///< only with a ramp
     Schedule schedule;
     UndoCause cause = UndoCause::requested;
+    Json undone_by;  ///< who asked for the undo; null: it came by itself
     int failures = 0;
     std::string failure;        ///< why it failed, for status()
     bool seen_outside = false;  ///< the cure's value was outside its bounds at least once

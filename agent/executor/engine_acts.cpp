@@ -131,6 +131,7 @@ void Engine::try_undo(Injection& injection) {
   if (!attempt.clean) ++injection.failures;
   Transition outcome = undo_transition(injection.entry, attempt, injection.cause, parts_.host_name,
                                        injection.failures);
+  if (!injection.undone_by.is_null()) outcome.data["by"] = injection.undone_by;
   outcome.deadline = injection.schedule.deadline;
   injection.schedule.next_undo = now().boot + retry_pause(injection.failures);
   const bool news = outcome.state != before || !outcome.event.empty();
@@ -198,8 +199,10 @@ bool Engine::act(Injection& injection, const Decision& decision) {
       adjust(injection);
       return true;
     case Act::advance:
+      // One at a time: a fault that is slower than its pace is always due, and calls must get in
+      // between.
       advance(injection);
-      return true;
+      return false;
     case Act::begin_undo:
     case Act::undo_again:
       return false;  // gathered by step(), because their order matters

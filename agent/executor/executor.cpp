@@ -160,10 +160,10 @@ Result<std::unique_ptr<Executor>> Executor::start(ExecutorConfig config, Host& h
   return executor;
 }
 
-Result<Json> Executor::prepare(const FaultRequest& request) {
+Result<Json> Executor::prepare(const FaultRequest& request, const Json& by) {
   return impl_->call<Json>([&]() -> Result<Json> {
     if (impl_->stopping()) return fail(ErrorCode::unavailable, "the agent is stopping");
-    return impl_->engine().prepare(request);
+    return impl_->engine().prepare(request, by);
   });
 }
 
@@ -172,13 +172,13 @@ Result<void> Executor::commit(const std::vector<std::string>& ids, UtcTime at) {
 }
 
 Result<std::vector<rpc::InjectionStatus>> Executor::undo(const std::vector<std::string>& ids,
-                                                         UndoCause cause) {
+                                                         UndoCause cause, const Json& by) {
   return impl_->call<std::vector<rpc::InjectionStatus>>(
-      [&] { return impl_->engine().undo(ids, cause); });
+      [&] { return impl_->engine().undo(ids, cause, by); });
 }
 
-Result<void> Executor::forget(const std::string& id) {
-  return impl_->call<void>([&] { return impl_->engine().forget(id); });
+Result<void> Executor::forget(const std::string& id, const Json& by) {
+  return impl_->call<void>([&] { return impl_->engine().forget(id, by); });
 }
 
 Result<std::vector<rpc::InjectionStatus>> Executor::list() {

@@ -40,11 +40,12 @@ class Executor {
 
   // As in Engine; each waits for its turn on the executor's thread. Not to be called from a hook.
   // @errors unavailable  the executor has been stopped
-  [[nodiscard]] Result<Json> prepare(const FaultRequest& request);
+  [[nodiscard]] Result<Json> prepare(const FaultRequest& request, const Json& by = nullptr);
   [[nodiscard]] Result<void> commit(const std::vector<std::string>& ids, UtcTime at);
   [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> undo(const std::vector<std::string>& ids,
-                                                               UndoCause cause);
-  [[nodiscard]] Result<void> forget(const std::string& id);
+                                                               UndoCause cause,
+                                                               const Json& by = nullptr);
+  [[nodiscard]] Result<void> forget(const std::string& id, const Json& by = nullptr);
   [[nodiscard]] Result<std::vector<rpc::InjectionStatus>> list();
   /// The list as it was after the last thing that happened; never waits for a fault.
   [[nodiscard]] std::vector<rpc::InjectionStatus> last_list() const;

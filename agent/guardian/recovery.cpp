@@ -30,6 +30,7 @@ std::vector<Transition> Recovery::undo_all(std::vector<JournalEntry> entries) {
     const int failures = attempt.clean ? 0 : ++failures_[id];
     Transition outcome =
         undo_transition(entry, attempt, UndoCause::agent_died, parts_.host_name, failures);
+    if (!parts_.by.is_null()) outcome.data["by"] = parts_.by;
     outcome.by_guardian = true;
     outcome.deadline = entry.deadline;
     if (attempt.clean)

@@ -26,6 +26,7 @@ struct RecoveryParts {
   const Clock& clock;
   std::string boot_id;
   std::function<void(GuardianNote, std::string)> on_note;
+  Json by = nullptr;  ///< who asked for it, for the journal; null: it came by itself
 };
 
 class Recovery {

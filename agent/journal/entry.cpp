@@ -85,7 +85,12 @@ Json lost_payload(const LostRecord& lost) {
               {"detail", lost.detail}};
 }
 
-Json forgotten_payload(std::string_view id) { return Json{{"type", kForgotten}, {"id", id}}; }
+Json forgotten_payload(std::string_view id, const Json& by, UtcTime at) {
+  Json out{{"type", kForgotten}, {"id", id}};
+  if (!by.is_null()) out["by"] = by;
+  if (at != UtcTime{}) out["at_us"] = to_micros(at);
+  return out;
+}
 
 Json reported_payload() { return Json{{"type", kReported}}; }
 

@@ -24,7 +24,7 @@ struct JournalEntry {
   UtcTime at{};                   ///< of the latest state, by the agent's clock
   Duration deadline{};            ///< CLOCK_BOOTTIME of that boot; zero until applied
   std::uint64_t apply_order = 0;  ///< grows with each apply; zero: the kernel was never touched
-  Json data = Json::object();     ///< of the latest transition: values, differences, cause
+  Json data = Json::object();     ///< of the latest transition: values, differences, cause, by
 };
 
 /// A change of state, and the event that tells it.
@@ -55,7 +55,8 @@ struct JournalView {
 [[nodiscard]] Json prepared_payload(const JournalEntry& entry);
 [[nodiscard]] Json transition_payload(const Transition& transition);
 [[nodiscard]] Json lost_payload(const LostRecord& lost);
-[[nodiscard]] Json forgotten_payload(std::string_view id);
+[[nodiscard]] Json forgotten_payload(std::string_view id, const Json& by = nullptr,
+                                     UtcTime at = {});
 [[nodiscard]] Json reported_payload();
 
 /// Folds records, in order, into a view.

@@ -272,8 +272,8 @@ Result<void> Journal::record(const Transition& transition, Durability durability
   return append(transition_payload(transition), durability, 0);
 }
 
-Result<void> Journal::forget(std::string_view id) {
-  return append(forgotten_payload(id), Durability::synced, 0);
+Result<void> Journal::forget(std::string_view id, const Json& by, UtcTime at) {
+  return append(forgotten_payload(id, by, at), Durability::synced, 0);
 }
 
 Result<void> Journal::mark_reported() { return append(reported_payload(), Durability::synced, 0); }

@@ -51,7 +51,8 @@ class Journal {
   /// Writes a change of state. Uses the reserve: fails only when the device does.
   [[nodiscard]] Result<void> record(const Transition& transition, Durability durability);
   /// Drops a lost record, or an entry that nothing can undo, after a person looked at the host.
-  [[nodiscard]] Result<void> forget(std::string_view id);
+  /// @param by  who that person is, kept beside; null: not known
+  [[nodiscard]] Result<void> forget(std::string_view id, const Json& by = nullptr, UtcTime at = {});
   /// The guardian's outcomes in view().unreported have become events.
   [[nodiscard]] Result<void> mark_reported();
   /// When mostly full and nothing is open: moves what must be kept into a new file, by rename.

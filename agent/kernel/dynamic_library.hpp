@@ -33,4 +33,20 @@ class DynamicLibrary {
   std::string file_;
 };
 
+/// Loads a library and fills a table of its functions.
+/// @param fill  called with the table and `find(name, function)`, once for each function
+/// @errors unsupported  it is not installed, or too old to have one of them
+template <class Table, class Fill>
+[[nodiscard]] Result<Table> load_table(const char* file, const char* package, Fill fill) {
+  const auto library = DynamicLibrary::open(file, package);
+  if (!library) return std::unexpected(library.error());
+  Table table;
+  Result<void> found;
+  fill(table, [&](const char* name, auto& function) {
+    if (found) found = library->find(name, function);
+  });
+  if (!found) return std::unexpected(found.error());
+  return table;
+}
+
 }  // namespace firedrill::agent::kernel

@@ -32,7 +32,9 @@ constexpr std::uint64_t kPresentOrSwapped = 3ULL << 62;  // bits 63 and 62 of a 
 /// More than others may take between the look and the write of one batch.
 constexpr std::uint64_t kRoomy = (32ULL << 20) + kBatch * kPageSize;
 constexpr std::uint64_t kInsideStep = 256ULL << 10;  // less than a millisecond's stop
-constexpr int kTracePower = 19;                      // CAP_SYS_PTRACE
+// Near a cgroup's limit each page may wait for others to be written back or thrown out.
+constexpr auto kLongestFill = std::chrono::milliseconds(500);
+constexpr int kTracePower = 19;  // CAP_SYS_PTRACE
 constexpr auto kInjectorLife = 3s;
 constexpr auto kDeathTakes = 1s;
 
@@ -272,8 +274,7 @@ Result<bool> LinuxProcesses::is_roomy(const ProcessId& process) {
 }
 
 Result<std::uint64_t> LinuxProcesses::fill_inside(const ProcessId& process, const Region& part) {
-  const std::uint64_t length = std::min(part.length, kInsideStep);
-  const std::array calls{InjectedCall{SYS_getrandom, {part.address, length, 0}}};
+  const std::array calls{InjectedCall{SYS_getrandom, {part.address, part.length, 0}}};
   const auto outcome = make_calls(process, calls);
   if (!outcome) return std::unexpected(outcome.error());
   // Less than was asked for is as good, as long as it is whole pages.
@@ -302,11 +303,14 @@ Result<std::uint64_t> LinuxProcesses::fill_outside(const ProcessId& process, con
 
 Result<void> LinuxProcesses::fill(const ProcessId& process, const Region& part) {
   announce("processes.fill");
-  for (std::uint64_t at = part.address; at < part.end();) {
+  using Clock = std::chrono::steady_clock;
+  const auto patience = Clock::now() + kLongestFill;
+  for (std::uint64_t at = part.address; at < part.end() && Clock::now() < patience;) {
     const auto roomy = is_roomy(process);
     if (!roomy) return std::unexpected(roomy.error());
     const Region rest{at, part.end() - at};
-    const auto filled = *roomy ? fill_outside(process, rest) : fill_inside(process, rest);
+    const auto filled = *roomy ? fill_outside(process, rest)
+                               : fill_inside(process, {at, std::min(rest.length, kInsideStep)});
     if (!filled) return std::unexpected(filled.error());
     at += *filled;
   }

@@ -100,14 +100,17 @@ Result<Json> call_api(const Context& context, std::string_view method, std::stri
 
 Result<Json> tell_api(const Context& context, std::string_view path, Json body) {
   ApiClient client(context);
-  // The first call makes the connection; the second one shows how long a round trip takes on it.
+  // The first call makes the connection. The second one's answer is the controller's clock at some
+  // instant between sending and reading it.
   auto asked = client.call("GET", "run", {});
   if (!asked) return asked;
-  const auto sent = std::chrono::steady_clock::now();
+  const std::int64_t sent = micros_since(context.began);
   asked = client.call("GET", "run", {});
   if (!asked) return asked;
-  body["round_trip_us"] = micros_since(sent);
-  body["ago_us"] = micros_since(context.began);
+  const std::int64_t read = micros_since(context.began);
+  const std::int64_t now = asked->value("now_us", std::int64_t{0});
+  body["said_us"] = now - (sent + read) / 2;
+  body["error_us"] = (read - sent) / 2 + 1;
   return client.call("POST", path, body);
 }
 

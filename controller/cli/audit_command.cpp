@@ -1,11 +1,14 @@
 // firedrill audit: who commanded what, when and from where; and whether the logs are as they were
 // written.
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "controller/cli/cli.hpp"
+#include "controller/cli/pki_audit.hpp"
 #include "controller/store/store.hpp"
 
 namespace firedrill::cli {
@@ -33,7 +36,7 @@ std::string command_of(const Event& event) {
   if (event.kind == event_kind::step_done) return "step done: " + text("step");
   if (event.kind == event_kind::acknowledged) return "ack: " + text("alertname");
   if (event.kind == event_kind::note) return "note: " + text("text");
-  return {};
+  return pki_words(event);
 }
 
 /// One command as JSON.
@@ -43,10 +46,7 @@ Json audit_entry(const Event& event, const std::string& command) {
     const auto found = by.find(key);
     return found != by.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  std::string who = text("certificate");
-  if (who.empty()) who = text("user");
-  if (const std::string login = text("login"); !login.empty()) who = login + " as " + who;
-  const std::string address = text("address");
+  const std::string who = commander_name(by), address = text("address");
   Json out{{"at", to_rfc3339(event.at)},
            {"run", event.run},
            {"seq", event.seq},
@@ -57,9 +57,15 @@ Json audit_entry(const Event& event, const std::string& command) {
   return out;
 }
 
-/// Every run, newest first, or the one that was named.
+/// Every run, newest first, and the logs beside them; or the one that was named.
 Result<std::vector<RunRow>> chosen_runs(Store& store, const std::string& run, std::size_t limit) {
-  if (run.empty()) return store.runs(limit);
+  if (run.empty()) {
+    auto all = store.runs(limit);
+    auto beside = store.logs();
+    if (!all || !beside) return all ? beside : all;
+    std::ranges::move(*beside, std::back_inserter(*all));
+    return all;
+  }
   auto row = store.find_run(run);
   if (!row) return std::unexpected(row.error());
   return std::vector{std::move(*row)};
@@ -195,7 +201,10 @@ void verify(const Options& options, Context& context) {
 void add_audit_command(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   CLI::App* audit = app.add_subcommand("audit", "Who commanded what, when, and from where");
-  audit->add_option("run", options->run, "a run, its beginning, or 'last'; the newest runs else");
+  audit->add_option(
+      "run", options->run,
+      "a run, its beginning, 'last', or 'pki' for what was done to certificates; else "
+      "the newest runs and pki");
   audit->add_option("--limit", options->limit, "of at most so many runs")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
@@ -203,10 +212,11 @@ void add_audit_command(CLI::App& app, Context& context) {
       "Examples:\n"
       "  firedrill audit\n"
       "  firedrill audit last --json\n"
+      "  firedrill audit pki\n"
       "  firedrill audit verify\n");
   CLI::App* check = audit->add_subcommand(
       "verify", "Check that logs are as they were written; names the first event that is not");
-  check->add_option("run", options->run, "a run, or an exported events.jsonl; every run else");
+  check->add_option("run", options->run, "a run, 'pki', or an exported events.jsonl; else all");
   check->add_option("--head", options->head,
                     "the hash it must end with, as noted elsewhere: shows what was cut off");
   check->footer(

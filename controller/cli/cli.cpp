@@ -24,6 +24,7 @@ constexpr std::string_view kFooter =
     "  firedrill run experiments/silent-nic-drops.json    the game day\n"
     "  firedrill halt                                     stop it, undo everywhere\n"
     "  firedrill report last                              the score again, from the log\n"
+    "  firedrill review last                              draft of the after-action review\n"
     "\n"
     "Exit codes: 0 pass, 1 fail, 2 inconclusive, 3 aborted, 254 usage, 255 error.\n";
 
@@ -78,6 +79,7 @@ int run(int argc, char** argv) {
   add_sweep_command(app, context);
   add_compare_command(app, context);
   add_report_commands(app, context);
+  add_review_command(app, context);
   add_live_commands(app, context);
   add_pki_command(app, context);
   add_audit_command(app, context);

@@ -12,6 +12,7 @@
 
 #include "controller/experiment/experiment.hpp"
 #include "controller/runner/runner.hpp"
+#include "firedrill/commander.hpp"
 #include "firedrill/event.hpp"
 #include "firedrill/result.hpp"
 
@@ -38,6 +39,7 @@ struct Context {
 void add_experiment_commands(CLI::App& app, Context& context);  // validate, plan, schema
 void add_run_command(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);  // report, runs
+void add_review_command(CLI::App& app, Context& context);
 void add_pki_command(CLI::App& app, Context& context);
 void add_audit_command(CLI::App& app, Context& context);
 void add_serve_command(CLI::App& app, Context& context);
@@ -53,10 +55,8 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 /// An event as a progress line, or empty when it is not worth one.
 [[nodiscard]] std::string progress_line(const Event& event);
 
-/// Whom this program sees at its terminal. Who became another user by su or sudo is known by the
-/// login that the kernel keeps (loginuid), and who came by SSH by their address.
-[[nodiscard]] Json local_commander();
-
+/// The runs of before. A store that is not there is not made: whoever asks meant another folder.
+[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const Context& context);
 /// What this command line says of the controller.
 [[nodiscard]] RunnerConfig own_config(const Context& context);
 /// Opens a controller of our own, for one command. A `firedrill serve` that has the port is asked
@@ -64,9 +64,9 @@ void report_error(Context& context, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<std::unique_ptr<Runner>> open_runner(const Context& context,
                                                           const RunnerConfig& config,
                                                           const Observers& observers);
-/// Says something of which the instant matters: over one connection that is made first, with how
-/// long ago the command began. No clock of this machine is asked. `body` gains ago_us and
-/// round_trip_us. Errors as call_api().
+/// Says something of which the instant matters: the controller's clock is asked first, and `body`
+/// says when the command began by that clock (said_us), give or take half a round trip (error_us).
+/// This machine's own clock has no part in it. Errors as call_api().
 [[nodiscard]] Result<Json> tell_api(const Context& context, std::string_view path, Json body);
 
 /// Calls the API of the controller that runs now, as operator.

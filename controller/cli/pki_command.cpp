@@ -5,11 +5,14 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "controller/cli/cli.hpp"
+#include "controller/cli/pki_audit.hpp"
 #include "controller/pki/pki.hpp"
 #include "controller/pki/revocation.hpp"
 #include "controller/pki/tokens.hpp"
+#include "firedrill/files.hpp"
 
 namespace firedrill::cli {
 namespace {
@@ -35,12 +38,23 @@ void say(const Context& context, const Json& json, std::string_view line) {
 
 void init(Context& context) {
   const auto dir = folder_of(context);
+  const bool first = !is_there(dir / "ca.pem");
   if (const auto made = pki::init(dir); !made) return report_error(context, made.error());
+  // The home may not have been there before; and a repetition that makes nothing is no change.
+  if (first)
+    if (const auto kept = note_pki(context, kPkiCommand, {{"command", "init"}}); !kept)
+      return report_error(context, kept.error());
   say(context, {{"pki", dir.string()}}, fmt::format("certificates are in {}", dir.string()));
 }
 
 void issue(const Options& options, Context& context) {
-  const auto issued = pki::issue(folder_of(context), options.name, options.role, options.out);
+  const Json command{{"command", "issue"},
+                     {"name", options.name},
+                     {"role", options.role},
+                     {"out", std::filesystem::absolute(options.out).string()}};
+  const auto issued = audited(context, command, [&] {
+    return pki::issue(folder_of(context), options.name, options.role, options.out);
+  });
   if (!issued) return report_error(context, issued.error());
   const auto files = pki::files_of(options.out, options.role);
   say(context,
@@ -73,7 +87,13 @@ void token(const Options& options, Context& context) {
   const auto wanted = token_options(options);
   if (!wanted) return report_error(context, wanted.error(), kUsage);
   const UtcTime at = now();
-  const auto made = pki::make_token(folder_of(context), *wanted, at);
+  const Json command{{"command", "token"},
+                     {"host", options.host},
+                     {"tags", fmt::format("{}", fmt::join(options.tags, ","))},
+                     {"ttl", options.ttl},
+                     {"lifetime", options.lifetime}};
+  const auto made =
+      audited(context, command, [&] { return pki::make_token(folder_of(context), *wanted, at); });
   if (!made) return report_error(context, made.error());
   const std::string text = join::to_string(*made);
   const std::string until = to_rfc3339(at + wanted->ttl);
@@ -92,7 +112,11 @@ void token(const Options& options, Context& context) {
 }
 
 void revoke(const Options& options, Context& context) {
+  Json command{{"command", "revoke"}, {"name", options.name}, {"reason", options.reason}};
   const auto revoked = pki::revoke(folder_of(context), options.name, options.reason);
+  if (!revoked) command["error"] = describe(revoked.error());
+  // What stops somebody is done whether it can be written down or not.
+  const auto kept = note_pki(context, revoked ? kPkiCommand : kPkiFailed, std::move(command));
   if (!revoked) return report_error(context, revoked.error());
   Json list = Json::array();
   for (const pki::Certificate& one : *revoked)
@@ -101,11 +125,15 @@ void revoke(const Options& options, Context& context) {
       fmt::format("revoked {} certificate{} of '{}'; a running controller refuses it within a "
                   "second",
                   list.size(), list.size() == 1 ? "" : "s", options.name));
+  if (kept) return;
+  fmt::print(stderr, "firedrill: it is done, but not in the audit: {}\n", describe(kept.error()));
+  context.exit_code = kError;
 }
 
 void renew(Context& context) {
-  if (const auto done = pki::renew(folder_of(context)); !done)
-    return report_error(context, done.error());
+  const auto done =
+      audited(context, {{"command", "renew"}}, [&] { return pki::renew(folder_of(context)); });
+  if (!done) return report_error(context, done.error());
   say(context, {{"renewed", {"controller", "operator"}}},
       "the controller and the operator have new keys and certificates; a running controller takes "
       "them within a second");
@@ -113,7 +141,10 @@ void renew(Context& context) {
 
 void rotate(const Options& options, Context& context) {
   const auto dir = folder_of(context);
-  const auto done = options.finish ? pki::end_rotation(dir) : pki::begin_rotation(dir);
+  const Json command{{"command", options.finish ? "rotate-ca --finish" : "rotate-ca"}};
+  const auto done = audited(context, command, [&] {
+    return options.finish ? pki::end_rotation(dir) : pki::begin_rotation(dir);
+  });
   if (!done) return report_error(context, done.error());
   say(context, {{"rotation", options.finish ? "finished" : "begun"}},
       options.finish

@@ -9,15 +9,7 @@
 #include "controller/report/report.hpp"
 
 namespace firedrill::cli {
-namespace {
 
-struct Options {
-  std::string run = "last", format = "text";
-  std::filesystem::path folder;
-  std::size_t limit = 20;
-};
-
-/// A store that is not there is not made: whoever asks for a report meant another folder.
 Result<std::unique_ptr<Store>> open_store(const Context& context) {
   const auto file = context.home / "runs.db";
   std::error_code ignored;
@@ -28,6 +20,14 @@ Result<std::unique_ptr<Store>> open_store(const Context& context) {
                             context.home.string()));
   return Store::open(file);
 }
+
+namespace {
+
+struct Options {
+  std::string run = "last", format = "text";
+  std::filesystem::path folder;
+  std::size_t limit = 20;
+};
 
 void report(const Options& options, Context& context) {
   const auto store = open_store(context);
@@ -50,6 +50,8 @@ void report(const Options& options, Context& context) {
   else if (format == "junit") fmt::print("{}", junit_report(run->measures, run->card, *experiment));
   else if (format == "html")
     fmt::print("{}", html_report(run->measures, run->card, *experiment, run->events));
+  else if (format == "markdown")
+    fmt::print("{}", markdown_report(run->measures, run->card, *experiment));
   else if (format == "events")
     for (const Event& event : run->events) fmt::print("{}\n", to_json(event).dump());
   else
@@ -86,14 +88,16 @@ void add_report_commands(CLI::App& app, Context& context) {
       app.add_subcommand("report", "Recompute a run's measures and score from its log");
   report_command->add_option("run", options->run, "run id, its beginning, or 'last'")
       ->capture_default_str();
-  report_command->add_option("--format", options->format, "text, json, junit, html or events")
-      ->check(CLI::IsMember({"text", "json", "junit", "html", "events"}))
+  report_command
+      ->add_option("--format", options->format, "text, json, junit, markdown, html or events")
+      ->check(CLI::IsMember({"text", "json", "junit", "markdown", "html", "events"}))
       ->capture_default_str();
   report_command->add_option("--export", options->folder, "write all of them into this folder");
   report_command->footer(
       "Examples:\n"
       "  firedrill report last\n"
       "  firedrill report last --format html > report.html\n"
+      "  firedrill report last --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n"
       "  firedrill report 20260301-12 --export ./game-day\n");
   report_command->callback([options, &context] { report(*options, context); });
 

@@ -5,8 +5,8 @@
 #include <fmt/core.h>
 
 #include "controller/detect/promql.hpp"
-#include "controller/detect/small_yaml.hpp"
 #include "controller/detect/wire_reader.hpp"
+#include "controller/detect/yaml.hpp"
 
 namespace firedrill {
 namespace {
@@ -89,9 +89,9 @@ Result<Json> parse_alertmanager_route(std::string_view body) {
   const std::string text = config.text("original");
   if (auto done = reader.done(); !done) return std::unexpected(done.error());
   if (auto done = config.done(); !done) return std::unexpected(done.error());
-  const auto yaml = read_yaml_section(text, "route");
+  const auto yaml = parse_yaml(text);
   if (!yaml) return with_context(yaml.error(), "/config/original");
-  auto route = read_route(*yaml);
+  auto route = read_route(yaml->is_object() ? yaml->value("route", Json()) : Json());
   if (!route) return with_context(route.error(), "/config/original: route");
   return route;
 }

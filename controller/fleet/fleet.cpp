@@ -87,7 +87,7 @@ class Fleet::Impl {
   void set_revoked(std::set<std::string> serials) {
     // Of no interest when the controller is stopping: then everybody is thrown out.
     (void)on_io_thread([this, serials = std::move(serials)]() mutable {
-      registry_.throw_out(serials);
+      registry_.set_revoked(serials);
       server_->set_revoked(std::move(serials));
       return Result<void>{};
     });

@@ -18,6 +18,7 @@ constexpr Duration kClockTimeout{5'000'000};
 // Beyond this a caller does not wait, it forgets; and the sum with "now" cannot overflow.
 constexpr Duration kMaxTimeout = std::chrono::days{366};
 constexpr std::size_t kManySessions = 1000;
+constexpr const char* kRevoked = "its certificate was revoked";
 
 std::int64_t utc_micros() {
   return to_micros(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
@@ -40,6 +41,8 @@ void Registry::opened(const std::shared_ptr<Wire>& wire) {
   const auto session = std::make_shared<Session>(io_, wire);
   sessions_.emplace(wire.get(), session);
   most_sessions_ = std::max(most_sessions_, sessions_.size());
+  // Revoked between its handshake and now.
+  if (revoked_.contains(wire->peer().serial)) return refuse(session, kRevoked);
   session->timer.expires_after(config_.hello_timeout);
   session->timer.async_wait([this, session](boost::system::error_code cancelled) {
     if (!cancelled && session->stage == Stage::fresh)
@@ -162,11 +165,12 @@ void Registry::set_authority(std::string digest) {
     if (session->stage == Stage::ready) session->wire->send(text);
 }
 
-void Registry::throw_out(const std::set<std::string>& serials) {
+void Registry::set_revoked(std::set<std::string> serials) {
+  revoked_ = std::move(serials);
   std::vector<SessionPtr> leaving;
   for (const auto& [wire, session] : sessions_)
-    if (serials.contains(wire->peer().serial)) leaving.push_back(session);
-  for (const SessionPtr& session : leaving) refuse(session, "its certificate was revoked");
+    if (revoked_.contains(wire->peer().serial)) leaving.push_back(session);
+  for (const SessionPtr& session : leaving) refuse(session, kRevoked);
 }
 
 Result<Json> Registry::on_event(Session& session, const Json& params) {

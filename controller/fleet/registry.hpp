@@ -32,8 +32,8 @@ class Registry {
 
   void call(const std::string& host, std::string_view method, Json params, Duration timeout,
             Fleet::Done done);
-  /// Throws out whoever is connected by one of these certificates.
-  void throw_out(const std::set<std::string>& serials);
+  /// Throws out whoever is connected by one of these certificates, or is about to be.
+  void set_revoked(std::set<std::string> serials);
   /// What agents are told of the authority: those that are here when it changes, others in the
   /// answer to hello. See join::kAuthorityKey.
   void set_authority(std::string digest);
@@ -95,6 +95,7 @@ class Registry {
   const FleetHandlers& handlers_;
   Worker& clerk_;
   std::string authority_;
+  std::set<std::string> revoked_;
   std::map<const Wire*, SessionPtr> sessions_;
   std::size_t most_sessions_ = 0;
   std::unordered_map<std::int64_t, Pending> pending_;

@@ -58,7 +58,8 @@ void judge_absent(const ExpectedDetection& expected, const InjectionSpan& refere
   const UtcTime deadline = start + expected.within;
   const Duration watched = measures.ended - start;
   if (was_blind(log, expected.source, start, std::min(deadline, measures.ended))) {
-    result.why = "the detector was not reachable for part of the time";
+    result.why =
+        fmt::format("the detector '{}' was not reachable for part of the time", expected.source);
     return;
   }
   if (was_restarted(log, start, deadline)) {
@@ -108,14 +109,16 @@ void judge_fired(const ExpectedDetection& expected, const Instant& start, const 
   const Duration high = told ? low : alert.fired->latest() - start.earliest();
   result.why = fmt::format("{} {} after the injection (allowed {})", told ? "was told" : "fired",
                            in_words(*result.after_injection), in_words(expected.within));
+  const bool restarted = was_restarted(log, start.earliest(), alert.fired->latest());
   if (high <= expected.within) {
     result.outcome = Outcome::in_time;
+    if (restarted) result.why += ", though its monitoring server was started anew meanwhile";
   } else if (low <= expected.within) {
     result.why = fmt::format(
         "fired somewhere between {} and {} after the injection: whether within the {} allowed "
         "cannot be told",
         in_words(low), in_words(high), in_words(expected.within));
-  } else if (was_restarted(log, start.earliest(), alert.fired->latest())) {
+  } else if (restarted) {
     result.why += fmt::format(", but {}", kRestarted);
   } else {
     result.outcome = Outcome::late;

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "controller/process/spawn.hpp"
@@ -61,6 +62,7 @@ struct Process::State {
   State(Child started, const ProcessSpec& spec, ProcessCallbacks given)
       : child(std::move(started)),
         input(spec.stdin_text),
+        hold_input(spec.hold_stdin),
         callbacks(std::move(given)),
         out_lines(callbacks.on_stdout),
         err_lines(callbacks.on_stderr) {
@@ -79,6 +81,7 @@ struct Process::State {
 
   Child child;
   std::string input;
+  bool hold_input = false;
   std::size_t written = 0;
   ProcessCallbacks callbacks;
   LineSplitter out_lines, err_lines;
@@ -109,7 +112,7 @@ void Process::State::write_input() {
     if (put > 0) written += static_cast<std::size_t>(put);
     else if (errno != EAGAIN && errno != EINTR) written = input.size();
   }
-  if (written >= input.size()) child.in.reset();
+  if (written >= input.size() && !hold_input) child.in.reset();
 }
 
 void Process::State::begin_stop() {
@@ -149,7 +152,8 @@ int Process::State::poll_timeout(Clock::time_point now) const {
 }
 
 void Process::State::poll_once() {
-  pollfd fds[] = {{child.in.get(), POLLOUT, 0},
+  const bool writing = written < input.size();  // what is only held open is not looked at
+  pollfd fds[] = {{writing ? child.in.get() : -1, POLLOUT, 0},
                   {child.out.get(), POLLIN, 0},
                   {child.err.get(), POLLIN, 0},
                   {exited ? -1 : child.pidfd.get(), POLLIN, 0},
@@ -228,6 +232,13 @@ void Process::stop() noexcept {
   const std::lock_guard lock(state_->mutex);
   if (state_->done) return;
   [[maybe_unused]] const ssize_t told = ::write(state_->stop_event.get(), &one, sizeof one);
+}
+
+void Process::terminate() noexcept {
+  // By the handle, which cannot come to mean another process; the thread closes it only at its end.
+  const std::lock_guard lock(state_->mutex);
+  if (state_->done) return;
+  ::syscall(SYS_pidfd_send_signal, state_->child.pidfd.get(), SIGTERM, nullptr, 0U);
 }
 
 ProcessExit Process::wait() {

@@ -24,7 +24,8 @@ struct ProcessSpec {
   std::map<std::string, std::string> environment{};  ///< added to ours, or replacing it
   std::string working_directory{};                   ///< empty: ours
   std::string stdin_text{};                          ///< written, then stdin is closed
-  Duration timeout{};                                ///< 0: none; otherwise the group is stopped
+  bool hold_stdin = false;  ///< stdin stays open as long as we live: its end tells the child
+  Duration timeout{};       ///< 0: none; otherwise the group is stopped
 };
 
 struct ProcessExit {
@@ -55,6 +56,9 @@ class Process {
   /// SIGTERM to the whole group now, SIGKILL to what is left after 2 s. Returns at once; on_exit
   /// tells the end. Safe from any thread and after the end.
   void stop() noexcept;
+  /// SIGTERM to the program alone, and nothing after it: for one that takes its time to end well.
+  /// Safe from any thread and after the end.
+  void terminate() noexcept;
   /// Blocks until on_exit has returned.
   ProcessExit wait();
   [[nodiscard]] pid_t pid() const;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "controller/report/markdown.hpp"
 #include "controller/report/study_parts.hpp"
 #include "controller/report/words.hpp"
 
@@ -89,23 +90,6 @@ std::string steps_text(const Comparison& comparison) {
   return out;
 }
 
-/// A cell of a Markdown table: a pipe or a line break would end it, and HTML is not meant.
-std::string cell(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += "\\|";
-    else if (c == '<') out += "&lt;";
-    else out += c == '\n' || c == '\r' ? ' ' : c;
-  }
-  return out;
-}
-
-std::string row(std::initializer_list<std::string_view> cells) {
-  std::string out = "|";
-  for (const std::string_view one : cells) out += fmt::format(" {} |", cell(one));
-  return out + "\n";
-}
-
 }  // namespace
 
 std::string comparison_text(const Comparison& comparison) {
@@ -122,37 +106,41 @@ std::string comparison_text(const Comparison& comparison) {
 }
 
 std::string comparison_markdown(const Comparison& comparison) {
-  std::string out =
-      fmt::format("## Firedrill: {}\n\n{}\n", verdict_words(comparison), cell(head_of(comparison)));
-  if (!comparison.cause.empty()) out += fmt::format("\n**Cause:** {}\n", cell(comparison.cause));
+  std::string out = fmt::format("## Firedrill: {}\n\n{}\n", verdict_words(comparison),
+                                markdown(head_of(comparison)));
+  if (!comparison.cause.empty())
+    out += fmt::format("\n**Cause:** {}\n", markdown(comparison.cause));
   if (!comparison.gates.empty()) {
     out += "\n| gate | | |\n|---|---|---|\n";
     for (const GateResult& gate : comparison.gates)
-      out += row({gate.gate.text, to_string(gate.verdict), gate.words});
+      out += markdown_row({gate.gate.text, to_string(gate.verdict), gate.words});
   }
   out += "\n| median | baseline | now | change | log-rank p |\n|---|---:|---:|---:|---:|\n";
   for (const TimeChange& change : comparison.times)
-    out += row({change.name, median_of(change.before), median_of(change.after),
-                signed_s(change.change), p_of(change)});
+    out += markdown_row({change.name, median_of(change.before), median_of(change.after),
+                         signed_s(change.change), p_of(change)});
   for (const ShareChange& share : comparison.shares)
-    out += row({share.name, share_of(share.before), share_of(share.after), points_of(share), ""});
+    out += markdown_row(
+        {share.name, share_of(share.before), share_of(share.after), points_of(share), ""});
   if (!comparison.segments.empty()) {
     out += "\n| link | baseline | now | change | made of |\n|---|---:|---:|---:|---|\n";
     for (const SegmentChange& segment : comparison.segments)
-      out += row({segment.name(), segment.before ? spoken_s(*segment.before) : "–",
-                  segment.after ? spoken_s(*segment.after) : "–", signed_s(segment.change),
-                  segment.cause});
+      out += markdown_row({segment.name(), segment.before ? spoken_s(*segment.before) : "–",
+                           segment.after ? spoken_s(*segment.after) : "–", signed_s(segment.change),
+                           segment.cause});
   }
   if (!comparison.steps.empty()) {
     out +=
         "\n| step | baseline | now | change | on time then | now |\n|---|---:|---:|---:|---|---|\n";
     for (const StepChange& step : comparison.steps)
-      out += row({step.id, median_of(step.before), median_of(step.after), signed_s(step.change),
-                  share_of(step.on_time_before), share_of(step.on_time_after)});
+      out += markdown_row({step.id, median_of(step.before), median_of(step.after),
+                           signed_s(step.change), share_of(step.on_time_before),
+                           share_of(step.on_time_after)});
   }
-  for (const std::string& note : comparison.notes) out += fmt::format("\nNote: {}\n", cell(note));
+  for (const std::string& note : comparison.notes)
+    out += fmt::format("\nNote: {}\n", markdown(note));
   for (const std::string& run : comparison.left_out)
-    out += fmt::format("\nLeft out: {}\n", cell(run));
+    out += fmt::format("\nLeft out: {}\n", markdown(run));
   return out;
 }
 

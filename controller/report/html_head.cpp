@@ -8,6 +8,7 @@
 #include "controller/report/html.hpp"
 #include "controller/report/report.hpp"
 #include "controller/report/words.hpp"
+#include "controller/score/floors.hpp"
 
 namespace firedrill::reporting {
 namespace {
@@ -70,6 +71,16 @@ std::string line_markup(const ScoreLine& line) {
                      escape(shorten(line.why, 200)), evidence);
 }
 
+/// What would have raised it, where nobody has to open anything.
+std::string raise_markup(const Score& score) {
+  const std::vector<ScoreLine> lost = lost_lines(score);
+  if (lost.empty()) return "<p class=\"formula\">nothing was lost</p>";
+  std::string out = fmt::format("<p class=\"formula\">+{} by {}", number(gain_of(score, lost[0])),
+                                escape(shorten(lost[0].what, 90)));
+  if (lost.size() > 1) out += fmt::format("; and {} more", lost.size() - 1);
+  return out + "</p>";
+}
+
 std::string score_markup(const Score& score) {
   std::string out =
       fmt::format("<div class=\"card\"><div class=\"score-name\">{}</div>", score.name);
@@ -83,13 +94,14 @@ std::string score_markup(const Score& score) {
       "<ul class=\"points\">",
       number(*score.value), style, *score.value, score.lines.size(),
       score.lines.size() == 1 ? "" : "s");
+  out.insert(out.find("<details>"), raise_markup(score));
   constexpr std::size_t kMostLines = 40;
   for (std::size_t i = 0; i < score.lines.size() && i < kMostLines; ++i)
     out += line_markup(score.lines[i]);
   if (score.lines.size() > kMostLines)
     out += fmt::format("<li>and {} more</li>", score.lines.size() - kMostLines);
-  return out +
-         fmt::format("</ul><p class=\"formula\">{}</p></details></div>\n", escape(score.formula));
+  return out + fmt::format("</ul><p class=\"formula\">{} = {}<br>{}</p></details></div>\n",
+                           number(*score.value), points_words(score), escape(score.formula));
 }
 
 }  // namespace
@@ -136,11 +148,15 @@ std::string html_ladder(const Measures& measures, const Scorecard& card) {
     }
     nodes += rung_markup(measures.ladder[i], card, x, origin_of(measures));
   }
+  const std::string next = card.next_rung.empty()
+                               ? ""
+                               : fmt::format("<p class=\"note\">The next rung, {}, takes {}.</p>",
+                                             escape(card.next_rung), rung_words(card.next_rung));
   return fmt::format(
       "<h2>How far it went: {}</h2><div class=\"card scroll\"><svg class=\"ladder\" viewBox=\"0 0 "
       "1200 76\" "
-      "role=\"img\" aria-label=\"Ladder: reached {}\">{}{}</svg></div>\n",
-      escape(card.rung), escape(card.rung), rails, nodes);
+      "role=\"img\" aria-label=\"Ladder: reached {}\">{}{}</svg>{}</div>\n",
+      escape(card.rung), escape(card.rung), rails, nodes, next);
 }
 
 std::string html_scores(const Scorecard& card) {

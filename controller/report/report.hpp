@@ -12,7 +12,7 @@
 
 namespace firedrill {
 
-/// For a terminal: the verdict first, then intervals, detections, steps and scores, in about 45
+/// For a terminal: the verdict first, then intervals, detections, steps and scores, in about 55
 /// lines of at most 100 columns. `colour` adds ANSI colours; nothing is said by colour alone.
 [[nodiscard]] std::string text_report(const Measures& measures, const Scorecard& card,
                                       const Experiment& experiment, bool colour);
@@ -25,6 +25,13 @@ namespace firedrill {
 /// objective and undo; what could not be judged is `skipped`, never passed.
 [[nodiscard]] std::string junit_report(const Measures& measures, const Scorecard& card,
                                        const Experiment& experiment);
+
+/// Markdown for the summary page of a CI's step, at most some 60 lines: verdict, scores, intervals
+/// with their bounds, what was not detected or done in time, and hosts that are not as before.
+/// @param below  lines of hold_to_floors(), shown first
+[[nodiscard]] std::string markdown_report(const Measures& measures, const Scorecard& card,
+                                          const Experiment& experiment,
+                                          std::span<const std::string> below = {});
 
 /// One self-contained page, below 300 KB, that needs no network and prints well. Every text from
 /// outside is escaped. Its body names the rows that were drawn in `data-rows`.

@@ -5,6 +5,7 @@
 
 #include "controller/report/report.hpp"
 #include "controller/report/words.hpp"
+#include "controller/score/floors.hpp"
 
 namespace firedrill {
 namespace {
@@ -92,8 +93,8 @@ void head(Page& page, const Measures& measures, const Scorecard& card,
   page.more(card.reasons.size());
   std::string rung = fmt::format("rung reached: {}", card.rung);
   if (!card.next_rung.empty())
-    rung += fmt::format("; the next would have been: {}", card.next_rung);
-  page.line(rung);
+    rung += fmt::format("; the next, {}, takes {}", card.next_rung, rung_words(card.next_rung));
+  page.wrapped("  ", "", rung);
 }
 
 std::string objective_of(const Page& page, const Interval& interval) {
@@ -205,6 +206,15 @@ void mode_rows(Page& page, const Measures& measures) {
   page.more(shown);
 }
 
+/// The greatest loss of a score, and how many more there are.
+std::string raise_words(const Score& score) {
+  const std::vector<ScoreLine> lost = lost_lines(score);
+  if (lost.empty()) return "nothing was lost";
+  const ScoreLine& worst = lost.front();
+  return fmt::format("+{} by {} ({}){}", number(gain_of(score, worst)), worst.what, worst.why,
+                     lost.size() > 1 ? fmt::format("; and {} more", lost.size() - 1) : "");
+}
+
 void slo_rows(Page& page, const Measures& measures) {
   if (measures.slos.empty()) return;
   page.heading("error budgets");
@@ -238,24 +248,20 @@ void operating_mode_rows(Page& page, const Measures& measures) {
 }
 
 void score_rows(Page& page, const Scorecard& card) {
-  page.heading("scores (0 to 100; what would have raised them)");
+  page.heading("scores (100 x earned / possible; + what would have raised them)");
   for (const Score& score : card.scores) {
     if (!score.value) {
       page.line(fmt::format("  {:<10}   --   {}", score.name, score.why_none));
       continue;
     }
-    const ScoreLine* worst = nullptr;
-    for (const ScoreLine& line : score.lines)
-      if (line.possible > line.earned &&
-          (worst == nullptr || line.possible - line.earned > worst->possible - worst->earned))
-        worst = &line;
-    const std::string raise =
-        worst == nullptr ? "nothing was lost"
-                         : fmt::format("{}: {} of {} points ({})", worst->what,
-                                       number(worst->earned), number(worst->possible), worst->why);
-    page.line(
-        fmt::format("  {:<10} {:>5.1f}   {}", score.name, *score.value, plain(shorten(raise, 78))));
+    page.wrapped(
+        std::string(19, ' '), fmt::format("  {:<10} {:>5.1f} = ", score.name, *score.value),
+        plain(fmt::format("{};  {}", points_words(score), shorten(raise_words(score), 130))));
   }
+  for (const Score& score : card.scores)
+    if (score.value)
+      page.wrapped("      ", fmt::format("    {} points: ", score.name),
+                   plain(score.formula.substr(score.formula.find(';') + 2)));
 }
 
 void host_rows(Page& page, const Measures& measures) {

@@ -22,7 +22,7 @@ HttpResponse refuse(int status, std::string what, std::string pointer = {}) {
   return answer(status, {{"error", {{"what", std::move(what)}, {"pointer", std::move(pointer)}}}});
 }
 
-constexpr std::int64_t kLongestAgoUs = 60'000'000;
+constexpr Duration kLongestAgo = std::chrono::seconds(60);
 
 /// Who says it, when, and the rest of the body. An empty body is an empty object.
 struct Word {
@@ -30,15 +30,15 @@ struct Word {
   Moment when;
 };
 
-/// It was said `ago` before it was sent, and took between nothing and the round trip to arrive.
+/// When it was said, by our clock; without a word of it, when it arrived.
 Result<Moment> read_moment(ObjectReader& reader, UtcTime received) {
-  const std::int64_t ago = reader.optional_integer("ago_us", 0);
-  const std::int64_t trip = reader.optional_integer("round_trip_us", 0);
-  for (const auto& [key, value] : {std::pair{"ago_us", ago}, {"round_trip_us", trip}})
-    if (value < 0 || value > kLongestAgoUs)
-      return fail_at(reader.at(key), "it may be 0 to 60000000 microseconds");
-  return Moment{.at = received - Duration{ago} - Duration{trip / 2},
-                .uncertainty = Duration{(trip + 1) / 2}};
+  const Duration error{reader.optional_integer("error_us", 0)};
+  const UtcTime said = from_micros(reader.optional_integer("said_us", to_micros(received)));
+  if (error < Duration{0} || error > kLongestAgo)
+    return fail_at(reader.at("error_us"), "it may be 0 to 60000000 microseconds");
+  if (said < received - kLongestAgo || said > received + error)
+    return fail_at(reader.at("said_us"), "it may be the last minute, by the controller's clock");
+  return Moment{.at = said, .uncertainty = error};
 }
 
 Result<Word> read_word(const HttpRequest& request, std::string_view text_key) {
@@ -175,6 +175,7 @@ HttpResponse handle_api(const HttpRequest& request, const SharedBoard& shared,
   if (request.method == "GET" && path == "run") {
     if (board.run.empty()) return refuse(409, "no run goes on");
     return answer(200, {{"run", board.run},
+                        {"now_us", to_micros(utc_now())},
                         {"title", board.title},
                         {"phase", board.phase},
                         {"finished", board.finished},

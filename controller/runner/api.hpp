@@ -52,9 +52,8 @@ struct ApiActions {
 /// token), where NAME is a detector of the experiment that goes on, or a type (alertmanager,
 /// grafana, pager): then it is the first detector of that type.
 ///
-/// Whoever says something may add how long ago it was (ago_us, by a clock that only runs) and the
-/// round trip of the connection (round_trip_us): the word then counts from the middle of what is
-/// possible, and carries what is open as its uncertainty.
+/// Whoever says something may add when it was said (said_us, by the controller's clock, which GET
+/// run tells as now_us) and how well that is known (error_us); else it counts from when it arrived.
 /// 401 without the right, 404 unknown, 409 no run goes on, 400 with a JSON pointer for bad bodies.
 [[nodiscard]] HttpResponse handle_api(const HttpRequest& request, const SharedBoard& board,
                                       const ApiActions& actions);

@@ -17,6 +17,7 @@
 #include "controller/runner/live_parts.hpp"
 #include "controller/runner/live_run.hpp"
 #include "controller/runner/quiet.hpp"
+#include "controller/runner/run_lock.hpp"
 
 namespace firedrill {
 
@@ -40,6 +41,9 @@ struct Runner::State {
   [[nodiscard]] ApiActions actions();
   [[nodiscard]] FleetHandlers handlers();
   [[nodiscard]] Result<void> start_fleet();
+  [[nodiscard]] std::filesystem::path store_folder() const {
+    return config.store.empty() ? config.home : config.store;
+  }
   void wait_for(Duration span) { loop.wait(std::max(span, Duration{1'000})); }
   void on_event(const std::string& host, const rpc::AgentEvent& event, const ClockEstimate& clock);
   /// On the runner's thread. Between runs it stops the next one from beginning.
@@ -98,7 +102,9 @@ void Runner::State::halt(const std::string& who, const std::string& reason, cons
 }
 
 void Runner::State::close_left_over_runs() {
-  // We hold the port, so no other controller lives: a run still open has lost its own.
+  // No run goes on, here or at another port, so a run still open has lost its controller.
+  RunLock lock;
+  if (!lock.nobody(store_folder())) return;
   const auto runs = store->runs(1000);
   if (!runs) return;
   for (const RunRow& row : *runs) {
@@ -231,7 +237,7 @@ Result<std::unique_ptr<Runner>> Runner::open(RunnerConfig config, Observers obse
   // Before the store: without certificates there is no home yet to keep one in.
   if (auto there = pki::webhook_token(state->config.home / "pki"); !there)
     return with_context(there.error(), "no PKI yet: run 'firedrill pki init' once");
-  auto store = Store::open(state->config.home / "runs.db");
+  auto store = Store::open(state->store_folder() / "runs.db");
   if (!store) return std::unexpected(store.error());
   state->store = std::move(*store);
   if (auto started = state->start_fleet(); !started) return std::unexpected(started.error());
@@ -282,6 +288,8 @@ Result<FinishedRun> Runner::run(const RunRequest& request) {
   if (!request.responder) experiment.responder.reset();
   const UtcTime now = utc_now();
   const std::string id = new_run_id(experiment.id, now);
+  RunLock lock;
+  lock.hold(s.store_folder());
   s.by = request.by;
   auto plan = this->plan(experiment, {.run = id, .seed = request.seed, .sham = request.sham});
   if (!plan) return std::unexpected(plan.error());
@@ -385,15 +393,6 @@ void Runner::halt(std::string who, std::string reason) {
   State& s = *state_;
   s.loop.post(
       [&s, who = std::move(who), reason = std::move(reason)] { s.halt(who, reason, s.by); });
-}
-
-Result<FinishedRun> recompute(Store& store, const std::string& run) {
-  auto events = store.events(run);
-  if (!events) return std::unexpected(events.error());
-  auto measures = measure(*events);
-  if (!measures) return std::unexpected(measures.error());
-  Scorecard card = score(*measures);
-  return FinishedRun{run, std::move(*events), std::move(*measures), std::move(card)};
 }
 
 }  // namespace firedrill

@@ -18,7 +18,8 @@ namespace firedrill {
 struct RunnerConfig {
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;
-  std::filesystem::path home;       ///< holds pki/ and runs.db
+  std::filesystem::path home;       ///< holds pki/ and runs.db; responders call back by it
+  std::filesystem::path store{};    ///< holds runs.db, when that is not home
   std::filesystem::path program;    ///< this program, for responders that call back
   Duration agent_wait{20'000'000};  ///< how long to wait for the agents a plan needs
 };

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "controller/runner/loop.hpp"
+#include "controller/runner/runner.hpp"
 
 namespace firedrill {
 namespace {
@@ -132,6 +133,15 @@ Result<RunGroup> named_runs(Store& store, const std::string& name) {
   auto studied = study_all(store, runs);
   if (!studied) return std::unexpected(studied.error());
   return RunGroup{.name = name, .runs = std::move(*studied)};
+}
+
+Result<FinishedRun> recompute(Store& store, const std::string& run) {
+  auto events = store.events(run);
+  if (!events) return std::unexpected(events.error());
+  auto measures = measure(*events);
+  if (!measures) return std::unexpected(measures.error());
+  Scorecard card = score(*measures);
+  return FinishedRun{run, std::move(*events), std::move(*measures), std::move(card)};
 }
 
 }  // namespace firedrill

@@ -8,7 +8,7 @@
 namespace firedrill::sql {
 namespace {
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 constexpr int kApplicationId = 0x46447231;  // "FDr1": tells our files from other SQLite files
 
 // Times are microseconds UTC. Events carry their data exactly as it was dumped.
@@ -33,6 +33,10 @@ constexpr std::array kToVersionTwo{
     "ALTER TABLE events ADD COLUMN hash TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE runs ADD COLUMN sealed_seq BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE runs ADD COLUMN sealed_hash TEXT NOT NULL DEFAULT ''"};
+
+/// From format 2, in which every log is a run's.
+constexpr std::array kToVersionThree{
+    "ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run' CHECK (kind IN ('run', 'log'))"};
 
 long long pragma(soci::session& session, const std::string& name) {
   long long value = 0;
@@ -97,8 +101,10 @@ Result<void> prepare_schema(soci::session& session, const std::filesystem::path&
                 fmt::format("store '{}' has format {}, this Firedrill knows {}; use the newer "
                             "Firedrill that wrote it",
                             path.string(), version, kSchemaVersion));
-  if (application == kApplicationId && version == 1) {
-    for (const char* statement : kToVersionTwo) session << statement;
+  if (application == kApplicationId && version >= 1) {
+    if (version < 2)
+      for (const char* statement : kToVersionTwo) session << statement;
+    for (const char* statement : kToVersionThree) session << statement;
     session << fmt::format("PRAGMA user_version = {}", kSchemaVersion);
     transaction.commit();
     return {};
@@ -110,6 +116,7 @@ Result<void> prepare_schema(soci::session& session, const std::filesystem::path&
                 fmt::format("'{}' is a database, but not a Firedrill store", path.string()));
   for (const char* statement : kSchema) session << statement;
   for (const char* statement : kToVersionTwo) session << statement;
+  for (const char* statement : kToVersionThree) session << statement;
   session << fmt::format("PRAGMA application_id = {}", kApplicationId);
   session << fmt::format("PRAGMA user_version = {}", kSchemaVersion);
   transaction.commit();

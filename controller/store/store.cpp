@@ -147,6 +147,19 @@ Result<void> Store::create_run(const RunRow& run) {
   return created;
 }
 
+Result<void> Store::ensure_log(const std::string& id, const std::string& title, UtcTime started) {
+  if (!valid_id(id)) return fail(ErrorCode::invalid_input, fmt::format("'{}' is no log's id", id));
+  if (auto good = check_text(title, "the log's title"); !good) return good;
+  const std::lock_guard lock(state_->mutex);
+  const long long at = to_micros(started);
+  return sql::guarded(state_->path, [&]() -> Result<void> {
+    state_->session << "INSERT OR IGNORE INTO runs (id, title, experiment, started, state, kind)"
+                       " VALUES (:id, :title, '', :started, 'running', 'log')",
+        use(id), use(title), use(at);
+    return {};
+  });
+}
+
 Result<void> Store::State::require_run(const std::string& run) {
   long long count = 0;
   session << "SELECT count(*) FROM runs WHERE id = :id", into(count), use(run);
@@ -286,8 +299,15 @@ Result<std::vector<RunRow>> Store::runs(std::size_t limit) {
     return fail(ErrorCode::invalid_input, "the number of runs to list is 1 to 1000000");
   const std::lock_guard lock(state_->mutex);
   return sql::guarded(state_->path, [&] {
-    return state_->select_runs("WHERE :text = ''", "", static_cast<long long>(limit));
+    return state_->select_runs("WHERE kind = :text", "run", static_cast<long long>(limit));
   });
+}
+
+Result<std::vector<RunRow>> Store::logs() {
+  constexpr long long kMost = 1000;
+  const std::lock_guard lock(state_->mutex);
+  return sql::guarded(state_->path,
+                      [&] { return state_->select_runs("WHERE kind = :text", "log", kMost); });
 }
 
 Result<RunRow> Store::find_run(std::string_view prefix) {
@@ -300,9 +320,11 @@ Result<RunRow> Store::find_run(std::string_view prefix) {
     if (!exact) return std::unexpected(exact.error());
     if (!exact->empty()) return std::move(exact->front());
     constexpr long long kNamed = 5;
-    auto some = text == "last" ? state_->select_runs("WHERE :text = 'last'", text, 1)
-                               : state_->select_runs("WHERE substr(id, 1, length(:text)) = :text",
-                                                     text, kNamed);
+    auto some =
+        text == "last"
+            ? state_->select_runs("WHERE kind = 'run' AND :text = 'last'", text, 1)
+            : state_->select_runs("WHERE kind = 'run' AND substr(id, 1, length(:text)) = :text",
+                                  text, kNamed);
     if (!some) return std::unexpected(some.error());
     if (some->size() == 1) return std::move(some->front());
     if (some->empty())

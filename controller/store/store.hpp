@@ -47,6 +47,10 @@ class Store {
 
   /// @errors also already_exists, invalid_input (id or state)
   [[nodiscard]] Result<void> create_run(const RunRow& run);
+  /// Makes a log of what is done beside runs, once: it is chained and read as a run's, by its whole
+  /// id, and is in logs() instead of runs(). @errors also invalid_input (id)
+  [[nodiscard]] Result<void> ensure_log(const std::string& id, const std::string& title,
+                                        UtcTime started);
   /// Gives the event its seq, which is one more than the run's last, whoever wrote that, and its
   /// hash, which covers that one's.
   /// @errors also not_found (no such run), invalid_input (text that is not UTF-8)
@@ -64,6 +68,7 @@ class Store {
       std::int64_t most = std::numeric_limits<std::int64_t>::max());
   /// Newest first. @param limit at least 1
   [[nodiscard]] Result<std::vector<RunRow>> runs(std::size_t limit = 100);
+  [[nodiscard]] Result<std::vector<RunRow>> logs();
   /// A full id, a prefix only one run has, or "last" for the newest.
   /// @errors also not_found, conflict (several match; they are named)
   [[nodiscard]] Result<RunRow> find_run(std::string_view prefix);

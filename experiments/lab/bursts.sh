@@ -3,7 +3,7 @@
 # Replication-like traffic, on client-1: bursts of small UDP packets into each database host's data0.
 # A burst is what fills a receive ring: the default ring takes it whole, a ring shrunk to its smallest does not.
 
-packets=150 # in one burst, back to back
+packets=100 # in one burst, back to back
 size=100    # bytes a packet
 seconds=2   # from one burst to the next: every packet passes five emulated cards, which is what bursts cost
 

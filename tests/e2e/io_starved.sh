@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 game_day io-starved --set duration=80s
 detected EtcdFsyncSlow
-always health-check error_ratio 0
+never_breached health-check
 has_interval TTD
 has_interval TTM
 [ -z "$(lab exec db-2 -- cat /sys/fs/cgroup/db-2/etcd/io.max)" ] || fail "a limit is left"

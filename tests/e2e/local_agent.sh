@@ -16,6 +16,9 @@ expect_exit 0 agent list
 said "netem"
 said "active"
 expect_exit 0 agent undo --all
+said "undone"
+expect_exit 0 agent undo --all
+said "nothing to undo"
 same_as_before db-2
 code=0
 agent inject netem device=data0 los=10% --duration 1s >"$work/out" 2>"$work/err" || code=$?

@@ -53,7 +53,7 @@ class Agent {
     if (method == rpc::method::commit && params.is_object() && params.contains("at_us") &&
         params["at_us"] == 0)
       params["at_us"] = to_micros(SystemClock{}.utc());
-    return calls_->local_call(method, params);
+    return calls_->local_call(method, params, LocalPeer{});
   }
 
   void check() {
@@ -106,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ::setsockopt(ends[1], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   must(::send(ends[0], data, size, 0) == static_cast<ssize_t>(size), "it can be said");
   ::shutdown(ends[0], SHUT_WR);
-  serve_control(ends[1], [](const std::string& method, const Json& params) {
+  serve_control(ends[1], [](const std::string& method, const Json& params, const LocalPeer&) {
     return agent.call(method, params);
   });
   ::close(ends[1]);

@@ -7,7 +7,7 @@
 #include "controller/detect/prometheus_alerts.hpp"
 #include "controller/detect/promql.hpp"
 #include "controller/detect/rules_event.hpp"
-#include "controller/detect/small_yaml.hpp"
+#include "controller/detect/yaml.hpp"
 #include "tests/fuzz/must.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   must(parts.longest_range >= Duration{0}, "a range is no debt");
   static_cast<void>(parse_prometheus_query(text));
   static_cast<void>(parse_alertmanager_route(text));
-  static_cast<void>(read_yaml_section(text, "route"));
+  if (const auto yaml = parse_yaml(text); !yaml)
+    must(!yaml.error().what.empty(), "an error has words");
   const auto rules = parse_prometheus_rules(text);
   const auto targets = parse_prometheus_targets(text);
   if (!rules) return 0;

@@ -1,6 +1,8 @@
 // Which calls are points: what changes the world is, what only the process knows is not.
 #include "tests/crash/operation.hpp"
 
+#include <cstring>
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/netlink.h>
@@ -9,8 +11,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-
-#include <cstring>
 
 namespace firedrill::crash {
 namespace {

@@ -6,7 +6,7 @@
 #include "controller/detect/prometheus_alerts.hpp"
 #include "controller/detect/promql.hpp"
 #include "controller/detect/rules_event.hpp"
-#include "controller/detect/small_yaml.hpp"
+#include "controller/detect/yaml.hpp"
 
 namespace firedrill {
 namespace {
@@ -127,9 +127,41 @@ TEST(AlertmanagerRoute, WhatCannotBeReadIsSaid) {
        {"", "route:\n  receiver\n", "route:\n   a: 1\n  b: 2\n    c: 3\n", "route: x\n",
         "other: 1\n", "route:\n  group_wait: soon\n", "route:\n  matchers:\n  - nothing\n"})
     EXPECT_FALSE(parse_alertmanager_route(Json{{"config", {{"original", bad}}}}.dump())) << bad;
-  std::string deep = "route:\n";
-  for (int i = 1; i < 200; ++i) deep += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
-  EXPECT_THAT(read_yaml_section(deep, "route").error().what, HasSubstr("deep"));
+}
+
+TEST(Yaml, EveryScalarIsATextAndBlocksAreReadToo) {
+  const auto yaml = parse_yaml(
+      "a: no\nb: [1e3, \"x\\n\", 'it''s']\nc: |\n  two\n  lines\nd:\ne: ~\n\"on: call\": {f: "
+      "{}}\n");
+  ASSERT_TRUE(yaml) << describe(yaml.error());
+  EXPECT_EQ(*yaml, Json::parse(R"({"a": "no", "b": ["1e3", "x\n", "it's"], "c": "two\nlines\n",
+                                   "d": null, "e": null, "on: call": {"f": {}}})"));
+  EXPECT_EQ(parse_yaml("# nothing\n").value(), Json());
+}
+
+TEST(Yaml, WhatIsHostileIsRefusedWhileItIsRead) {
+  const auto error = [](const std::string& text) {
+    const auto yaml = parse_yaml(text);
+    return yaml ? "read" : yaml.error().what;
+  };
+  std::string deep, twice = "a: 1\na: 2\n", bomb = "a: &a [x, x]\nb: &b [*a, *a]\n";
+  for (std::size_t i = 0; i < 200; ++i) deep += std::string(i, ' ') + "a:\n";
+  EXPECT_THAT(error(deep), HasSubstr("line 41, column 41: nested deeper than 40"));
+  constexpr std::size_t kMany = 200'000;
+  for (const char* open : {"[", "{", "- ", "? ", ": ", "[{a: ", "{? ", "[: "}) {
+    std::string many;
+    while (many.size() + 8 < kMany) many += open;
+    EXPECT_THAT(error(many), HasSubstr("YAML line")) << open;
+  }
+  EXPECT_THAT(error(std::string((1 << 20) + 1, 'x')), HasSubstr("at most 1048576"));
+  std::string wide;
+  while (wide.size() < 2 * kMany + 8) wide += "- a\n";
+  EXPECT_THAT(error(wide), HasSubstr("line 100000, column 3: more than 100000 nodes"));
+  EXPECT_THAT(error(bomb), HasSubstr("line 2, column 8: aliases are not read"));
+  EXPECT_THAT(error(twice), HasSubstr("line 2, column 1: the key 'a' stands here twice"));
+  EXPECT_THAT(error("[a]: b\n"), HasSubstr("a key must be a text"));
+  EXPECT_THAT(error("a: *nowhere\n"), HasSubstr("YAML line 1"));
+  EXPECT_THAT(error("a: \"\\ud800\"\n"), HasSubstr("YAML line 1"));
 }
 
 TEST(RulesData, KeepsTheWantedAndPutsInstantsOnOurClock) {

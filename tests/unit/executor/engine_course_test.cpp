@@ -226,6 +226,20 @@ TEST_F(CourseTest, CallsThatWereMissedAreNotMadeUpFor) {
   EXPECT_THAT(world_.advances, ElementsAre(10s));
 }
 
+TEST_F(CourseTest, AFaultThatIsSlowerThanItsPaceLetsOthersHaveTheirTurn) {
+  world_.pace = 100ms;
+  inject(request("i1", "a"));
+  world_.during_advance = [this] {
+    clock_.elapsed += 200ms;
+    if (world_.advances.size() > 20) world_.pace.reset();  // else a bug would never end
+  };
+  clock_.elapsed += 100ms;
+  step();
+  EXPECT_THAT(world_.advances, ElementsAre(100ms)) << "calls, renewals and halts wait for this";
+  step();
+  EXPECT_THAT(world_.advances, ElementsAre(100ms, 300ms));
+}
+
 TEST_F(CourseTest, AFaultThatCannotGoOnIsTakenBack) {
   world_.pace = 100ms;
   inject(request("i1", "a"));

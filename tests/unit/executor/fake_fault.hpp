@@ -21,7 +21,7 @@ struct World {
   std::map<std::string, int> fail_undo;  ///< by key: so many undos fail
   bool undo_does_nothing = false;
   bool supported = true;
-  std::function<void()> during_apply;
+  std::function<void()> during_apply, during_advance;
   std::string fail_adjust, fail_advance;  ///< "" not; "conflict"; else the error's words
   bool fail_verify = false;
   std::optional<Pattern> own_pattern;
@@ -81,6 +81,7 @@ class FakeFault final : public Fault {
   [[nodiscard]] Result<Json> advance(Host& /*host*/, const Params& /*params*/,
                                      const Json& /*record*/, Duration active) const override {
     world_.advances.push_back(active);
+    if (world_.during_advance) world_.during_advance();
     if (world_.fail_advance == "conflict") return fail(ErrorCode::conflict, "somebody was here");
     if (!world_.fail_advance.empty()) return fail(ErrorCode::io_failed, world_.fail_advance);
     world_.grown += world_.growth_per_call;

@@ -22,7 +22,7 @@ std::string text_of(const fs::path& path) {
 
 TEST(Library, EveryExperimentLoads) {
   int loaded = 0;
-  for (const auto& entry : fs::directory_iterator(kExperiments)) {
+  for (const auto& entry : fs::recursive_directory_iterator(kExperiments)) {
     if (entry.path().extension() != ".json" || entry.path().filename() == "schema.json") continue;
     const auto experiment = load_experiment(entry.path());
     EXPECT_TRUE(experiment) << entry.path() << ": " << describe(experiment.error());

@@ -137,6 +137,16 @@ class GuardianTest : public ::testing::Test {
   std::vector<std::string> notes_;
 };
 
+TEST_F(GuardianTest, ARecoveryThatAPersonAskedForHasTheirNameInTheJournal) {
+  start_agent(AgentDoes::wait);
+  ::kill(options_.agent, SIGKILL);
+  RecoveryParts parts = recovery_parts();
+  parts.by = {{"user", "root"}, {"from", "local"}};
+  ASSERT_TRUE(recover_now(parts));
+  ASSERT_EQ(outcomes().size(), 1U);
+  EXPECT_EQ(outcomes()[0].data["by"], parts.by);
+}
+
 TEST_F(GuardianTest, UndoesWhatAKilledAgentLeft) {
   start_agent(AgentDoes::wait);
   ASSERT_EQ(read_file(target_), "broken");

@@ -168,7 +168,8 @@ TEST_F(JournalTest, DamageStaysUnknownOverRestartsUntilItIsForgotten) {
   {
     auto journal = open();
     ASSERT_TRUE(journal);
-    for (const std::string& id : ids) ASSERT_TRUE(journal->forget(id));
+    for (const std::string& id : ids)
+      ASSERT_TRUE(journal->forget(id, {{"user", "root"}}, from_micros(7)));
   }
   auto journal = open();
   ASSERT_TRUE(journal);

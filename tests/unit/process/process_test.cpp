@@ -213,5 +213,40 @@ TEST_F(ProcessTest, FindsProgramsInThePathItIsGiven) {
   EXPECT_EQ(result->output, "found\n");
 }
 
+TEST_F(ProcessTest, HeldInputEndsOnlyWithUs) {
+  ProcessSpec spec = shell("read line; echo \"$line\"; read next || echo end; sleep 600");
+  spec.stdin_text = "first\n";
+  spec.hold_stdin = true;
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  std::atomic<int> count = 0;
+  auto process = Process::start(spec, {.on_stdout = [&](std::string_view line) {
+                                  const std::scoped_lock lock(mutex);
+                                  lines.emplace_back(line);
+                                  ++count;
+                                }});
+  ASSERT_TRUE(process) << process.error().what;
+  while (count == 0) std::this_thread::sleep_for(1ms);
+  (*process)->stop();
+  (*process)->wait();
+  EXPECT_THAT(lines, ElementsAre("first")) << "its second read was still waiting";
+}
+
+TEST_F(ProcessTest, TerminateLeavesTheProgramItsTime) {
+  ProcessSpec spec =
+      shell("trap 'echo ending; exit 7' TERM; echo ready; while :; do sleep 0.01; done");
+  std::atomic<bool> ready = false;
+  auto process = Process::start(spec, {.on_stdout = [&](std::string_view line) {
+                                  if (line == "ready") ready = true;
+                                }});
+  ASSERT_TRUE(process) << process.error().what;
+  while (!ready) std::this_thread::sleep_for(1ms);
+  (*process)->terminate();
+  const ProcessExit exit = (*process)->wait();
+  EXPECT_EQ(exit.code, 7);
+  EXPECT_FALSE(exit.stopped);
+  (*process)->terminate();  // after the end: nothing
+}
+
 }  // namespace
 }  // namespace firedrill

@@ -117,17 +117,18 @@ TEST(Api, WebhookNeedsItsToken) {
 TEST(Api, APersonsWordCountsFromWhenItWasSaid) {
   Heard heard;
   heard.start_run();
-  const UtcTime before = std::chrono::floor<Duration>(std::chrono::system_clock::now());
-  EXPECT_EQ(
-      heard.post("/api/v1/detected", R"({"alertname":"Slow","ago_us":2000000,"round_trip_us":400})")
-          .status,
-      200);
+  const std::int64_t now = to_micros(utc_now());
+  const auto body = [](std::int64_t said, std::int64_t error) {
+    return fmt::format(R"({{"alertname":"Slow","said_us":{},"error_us":{}}})", said, error);
+  };
+  EXPECT_EQ(heard.post("/api/v1/detected", body(now - 2'000'000, 200)).status, 200);
   EXPECT_THAT(heard.words.at(0),
               testing::StartsWith(R"(noticed alice {"alertname":"Slow","by":{)"));
-  EXPECT_NEAR(static_cast<double>((heard.last.at - before).count()), -2'000'200, 500'000);
+  EXPECT_EQ(to_micros(heard.last.at), now - 2'000'000);
   EXPECT_EQ(heard.last.uncertainty, Duration{200});
-  for (const char* body : {R"({"ago_us":-1})", R"({"ago_us":60000001})", R"({"ago_us":"1"})"})
-    EXPECT_EQ(heard.post("/api/v1/ack", body).status, 400) << body;
+  for (const std::string& bad : {body(now, -1), body(now, 60'000'001), body(now - 61'000'000, 0),
+                                 body(now + 60'000'000, 9), std::string(R"({"said_us":"1"})")})
+    EXPECT_EQ(heard.post("/api/v1/ack", bad).status, 400) << bad;
 }
 
 TEST(Api, WebhooksFindTheirDetectorByNameAndByType) {

@@ -159,7 +159,8 @@ TEST_F(ChainedStore, OpensAStoreOfOldAndChainsFromThereOn) {
     for (int i = 1; i <= 2; ++i) ASSERT_TRUE(store->append(event(0, std::to_string(i))));
   }
   ASSERT_EQ(sqlite("ALTER TABLE events DROP COLUMN hash; ALTER TABLE runs DROP COLUMN sealed_seq;"
-                   "ALTER TABLE runs DROP COLUMN sealed_hash; PRAGMA user_version = 1"),
+                   "ALTER TABLE runs DROP COLUMN sealed_hash; ALTER TABLE runs DROP COLUMN kind;"
+                   "PRAGMA user_version = 1"),
             0);
   EXPECT_EQ(verdict().state, State::not_chained);
   ASSERT_TRUE(open()->append(event(0, "3")));

@@ -117,6 +117,21 @@ TEST_F(StoreTest, OneBadEventKeepsAllOfThemOut) {
   EXPECT_EQ(store->append(event("a", Json::object()))->seq, 1);
 }
 
+TEST_F(StoreTest, ALogBesideRunsIsNoRunAndIsReadByItsName) {
+  const auto store = open();
+  ASSERT_TRUE(store->create_run(run("p-1")));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store->ensure_log("pki", "Certificates", from_micros(9)));
+  ASSERT_TRUE(store->append(event("pki", {{"n", 1}})));
+  ASSERT_EQ(store->runs()->size(), 1U);
+  EXPECT_EQ(store->find_run("last")->id, "p-1");
+  EXPECT_EQ(store->find_run("p")->id, "p-1");
+  EXPECT_EQ(store->find_run("pki")->title, "Certificates");
+  ASSERT_EQ(store->logs()->size(), 1U);
+  EXPECT_EQ(store->logs()->front().id, "pki");
+  EXPECT_EQ(store->events("pki")->size(), 1U);
+  EXPECT_FALSE(store->ensure_log("no name", "", from_micros(9)));
+}
+
 TEST_F(StoreTest, RunsAreListedFoundAndFinishedOnce) {
   const auto store = open();
   EXPECT_EQ(store->find_run("last").error().code, ErrorCode::not_found);
@@ -339,7 +354,7 @@ TEST_F(StoreTest, RefusesNewerFormatsAndForeignDatabasesAndKeepsEventsImmutable)
   EXPECT_NE(sqlite(path_, "DELETE FROM events"), 0);
   EXPECT_EQ(open()->events("r")->front().kind, "note");
 
-  ASSERT_EQ(sqlite(path_, "PRAGMA user_version = 3"), 0);
+  ASSERT_EQ(sqlite(path_, "PRAGMA user_version = 4"), 0);
   const auto newer = Store::open(path_);
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, ErrorCode::unsupported);

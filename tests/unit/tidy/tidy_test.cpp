@@ -80,6 +80,7 @@ TEST(Limits, FilesAndLinesAreShort) {
       const bool commented_table = lines[i].find("// clang-format") != std::string::npos;
       // A table that the formatter is told to leave keeps its remarks on one line.
       if (lines[i].starts_with("inline constexpr std::string_view ") || commented_table) continue;
+      if (lines[i].size() <= kColumns) continue;
       // Bytes that continue a UTF-8 character take no column.
       const auto columns = static_cast<std::size_t>(std::ranges::count_if(
           lines[i], [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
@@ -152,22 +153,21 @@ TEST(Layers, PureRoomsReadNoClock) {
            {".cpp", ".hpp"})) {
     const auto lines = lines_of(path);
     for (std::size_t i = 0; i < lines.size(); ++i)
-      EXPECT_EQ(lines[i].find("::now()"), std::string::npos) << place(path, i + 1);
+      if (lines[i].contains("::now()")) ADD_FAILURE() << place(path, i + 1);
   }
 }
 
 TEST(Tree, EverySourceIsBuiltBySomeTarget) {
   std::ifstream in(FIREDRILL_COMPILE_COMMANDS);
   ASSERT_TRUE(in) << "compile_commands.json is missing";
-  std::stringstream text;
-  text << in.rdbuf();
+  std::set<std::string> built;  // all that stands in quotes
+  for (std::string text; std::getline(in, text, '"');) built.insert(text);
   // Fuzzers are built by a configuration of their own, from the list beside them.
-  std::ifstream fuzzers(kRoot / "tests/fuzz/CMakeLists.txt");
-  text << fuzzers.rdbuf();
-  const std::string commands = text.str();
+  std::stringstream fuzzers;
+  fuzzers << std::ifstream(kRoot / "tests/fuzz/CMakeLists.txt").rdbuf();
   for (const fs::path& path : files_below({"agent", "controller", "include", "tests"}, {".cpp"}))
-    EXPECT_TRUE(commands.contains("\"" + path.string() + "\"") ||
-                (path.string().contains("/fuzz/") && commands.contains(path.stem().string())))
+    EXPECT_TRUE(built.contains(path.string()) ||
+                (path.string().contains("/fuzz/") && fuzzers.str().contains(path.stem().string())))
         << fs::relative(path, kRoot) << " is built by no target";
 }
 
@@ -177,7 +177,7 @@ TEST(Tree, NoFunctionIsLeftForLater) {
     const auto lines = lines_of(path);
     for (std::size_t i = 0; i < lines.size(); ++i)
       for (const std::string_view mark : {"TODO", "FIXME", "HACK"})
-        EXPECT_EQ(lines[i].find(mark), std::string::npos) << place(path, i + 1);
+        if (lines[i].contains(mark)) ADD_FAILURE() << place(path, i + 1);
   }
 }
 
