@@ -92,12 +92,22 @@ bool is_expected(const Experiment& experiment, const AlertNow& alert) {
   });
 }
 
+/// May the alert come from the rules of `detector`? Alertmanager passes on what Prometheus fires;
+/// what a webhook, a log or a person is expected to tell is no rule's name.
+bool is_of_rules(const Experiment& experiment, const ExpectedDetection& expected,
+                 const Detector& detector) {
+  if (expected.source.empty() || expected.source == detector.name) return true;
+  const auto source = std::ranges::find(experiment.detectors, expected.source, &Detector::name);
+  return source != experiment.detectors.end() && source->kind == Detector::Kind::alertmanager;
+}
+
 void check_rules(const Experiment& experiment, const Detector& detector, const DetectorCheck& found,
                  std::vector<Check>& checks) {
   if (found.alert_names.empty()) return;
   const std::vector<std::string_view> names(found.alert_names.begin(), found.alert_names.end());
   std::set<std::string> asked;
   for (const ExpectedDetection& expected : experiment.expected) {
+    if (!is_of_rules(experiment, expected, detector)) continue;
     const auto wanted = expected.match.labels.find("alertname");
     if (wanted == expected.match.labels.end() || !asked.insert(wanted->second).second) continue;
     const bool known = std::ranges::find(names, wanted->second) != names.end();
