@@ -112,8 +112,7 @@ void judge_fired(const ExpectedDetection& expected, const Instant& start, const 
   const bool restarted = was_restarted(log, start.earliest(), alert.fired->latest());
   if (high <= expected.within) {
     result.outcome = Outcome::in_time;
-    if (restarted)
-      result.why += ", though its monitoring server was started anew meanwhile";
+    if (restarted) result.why += ", though its monitoring server was started anew meanwhile";
     else if (was_blind(log, expected.source, start.at, alert.fired->latest()))
       result.why += ", though its detector could not be read for part of that time";
   } else if (low <= expected.within) {
