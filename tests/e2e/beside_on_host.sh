@@ -27,7 +27,8 @@ state() {
   ip rule show
   ip nexthop show
   find /sys/fs/cgroup -name io.max -exec grep -H . {} + || true
-  find /sys/fs/cgroup -type d | grep -i firedrill | sort || true
+  # The guardian's own is there for as long as its agent.
+  find /sys/fs/cgroup -type d | grep -i firedrill | grep -v /firedrill-guardian | sort || true
   [ ! -S /run/bird/bird.ctl ] || birdc show protocols | awk '$4 != "" {print $1, $2, $4}'
   firedrill-agent list
 }
