@@ -116,6 +116,11 @@ Result<std::unique_ptr<LocalHost>> LocalHost::prepare(const LocalOptions& option
   if (::mkdtemp(pattern.data()) == nullptr) return fail_errno(errno, pattern);
   out->folder_ = pattern;
   out->lock_ = lock_folder(out->folder_);
+  // One that begins at the same moment may have taken it for left over, before it was locked.
+  if (out->lock_ < 0)
+    return fail(ErrorCode::conflict,
+                fmt::format("another local run began at this moment and cleared '{}': try again",
+                            out->folder_.string()));
   const fs::path pki = out->folder_ / "pki";
   if (auto made = pki::init(pki); !made) return std::unexpected(made.error());
   if (auto issued = pki::issue(pki, out->name_, pki::kRoleAgent, out->folder_ / "host"); !issued)
