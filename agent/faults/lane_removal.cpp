@@ -69,14 +69,11 @@ Duration let_out(Network& network, kernel::IfIndex ifb, Duration longest) {
   constexpr Duration kMost = std::chrono::seconds(5);
   const auto netems = lane_netems(network, ifb);
   if (!netems) return {};
-  Duration delays{};
-  for (const LaneNetem& netem : *netems) {
-    delays += netem.spec.delay + netem.spec.jitter;
-    if (netem.spec.rate_bytes != 0) delays += kMost;
+  for (const LaneNetem& netem : *netems)
     if (!network.change_netem(ifb, netem.handle, kernel::NetemSpec{})) return {};
-  }
-  // A joint holds packets of other lanes as well, which the record knows nothing of.
-  return netems->size() > 1 ? std::max(longest, std::min(kMost, longest + delays)) : longest;
+  // A joint also holds packets that other lanes have delayed, even ones that are gone by now:
+  // nothing tells by how much, but no packet comes in any more, so it waits no longer than needed.
+  return netems->size() > 1 ? kMost : longest;
 }
 
 Result<bool> remove_ifbs(Network& network, const Lane& lane, const std::vector<Link>& links) {

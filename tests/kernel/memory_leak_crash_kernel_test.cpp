@@ -132,9 +132,7 @@ TEST_F(MemoryLeakCgroup, BeyondItsLimitIsRefusedWithTheNumbersOrKillsTheTarget) 
 
   const Params asked = params({{"pid", target.pid()}, {"allow-oom", true}});
   const Json record = inject(asked);
-  const auto values = leak().advance(*open_host(), asked, record, 2s);
-  ASSERT_TRUE(values) << describe(values.error());
-  EXPECT_EQ(values->at("alive"), false);
+  EXPECT_EQ(advance(asked, record, 2s).at("alive"), false);
   EXPECT_FALSE(target.alive());
   EXPECT_EQ(cgroup_->oom_kills(), 1U);
   EXPECT_TRUE(neighbour.goes_round(2)) << "only the one that leaks may die";
@@ -157,9 +155,7 @@ TEST_F(MemoryLeakCgroup, HelperDiesFirstWhenMemoryRunsOut) {
   cgroup_->limit(48 * kMiB);
   const Params asked = beside({{"allow-oom", true}});
   const Json record = inject(asked);
-  const auto values = leak().advance(*open_host(), asked, record, 2s);
-  ASSERT_TRUE(values) << describe(values.error());
-  EXPECT_EQ(values->at("alive"), false);
+  EXPECT_EQ(advance(asked, record, 2s).at("alive"), false);
   EXPECT_TRUE(target.goes_round(2));
   EXPECT_EQ(cgroup_->oom_kills(), 1U);
   EXPECT_EQ(leak().undo(*open_host(), record), UndoOutcome::already_gone);

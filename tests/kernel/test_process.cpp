@@ -199,13 +199,20 @@ void MemoryLab::undo(const Json& record) {
   EXPECT_TRUE(verified->clean()) << verified->differences.front();
 }
 
-std::uint64_t MemoryLab::grow(const Params& params, const Json& record, Duration active) {
-  const auto values = leak().advance(*open_host(), params, record, active);
-  if (!values) {
-    ADD_FAILURE() << describe(values.error());
-    return 0;
+Json MemoryLab::advance(const Params& params, const Json& record, Duration active) {
+  for (Json last;;) {
+    const auto values = leak().advance(*open_host(), params, record, active);
+    if (!values) {
+      ADD_FAILURE() << describe(values.error());
+      return {{"alive", nullptr}, {"filled_bytes", 0}};
+    }
+    if (*values == last || !values->at("alive")) return *values;
+    last = *values;
   }
-  return values->at("filled_bytes");
+}
+
+std::uint64_t MemoryLab::grow(const Params& params, const Json& record, Duration active) {
+  return advance(params, record, active).at("filled_bytes");
 }
 
 }  // namespace firedrill::agent::test

@@ -82,6 +82,9 @@ class MemoryLab : public testing::Test {
   Json inject(const Params& params);
   /// Undoes twice in fresh hosts, and verifies.
   void undo(const Json& record);
+  /// Step by step, as the agent does, until a step adds nothing or the target is dead.
+  Json advance(const Params& params, const Json& record, Duration active);
+  /// The same; bytes filled then.
   std::uint64_t grow(const Params& params, const Json& record, Duration active);
 
   static const Fault& leak() { return *find_fault("memory-leak"); }
