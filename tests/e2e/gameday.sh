@@ -14,7 +14,8 @@ has '.kind == "operating-mode.changed" and .data.mode == "normal"' "the cluster'
 jq -es '[.[] | select(.kind == "injection.undone")] | length == 2 and all(.data.verified)' \
   "$work/events" >/dev/null || fail "not every injection was undone and verified"
 for name in TTI TTD TTM TTR; do
-  "$firedrill" report "$run" | grep -q "$name" || fail "the report does not give $name"
+  jq -e --arg name "$name" '.measures.intervals[] | select(.name == $name) | .value_us != null' \
+    "$work/run/report.json" >/dev/null || fail "the report does not give $name"
 done
 
 "$firedrill" report "$run" >"$work/first"
