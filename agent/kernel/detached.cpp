@@ -2,7 +2,9 @@
 
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -48,15 +50,14 @@ void settle_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// The child: its own child is the detached process.
 [[noreturn]] void detach(const Plan& plan) {
-  if (::setsid() < 0) ::_exit(1);
-  const pid_t child = ::_Fork();
-  if (child != 0) ::_exit(child < 0 ? 1 : 0);
   settle_signals();
-  if (::chdir("/") == 0 && settle_descriptors(plan)) plan.body(plan.job);
+  if (::setsid() >= 0 && ::chdir("/") == 0 && settle_descriptors(plan)) plan.body(plan.job);
   ::_exit(0);
 }
+
+std::mutex unburied_mutex;
+std::vector<pid_t> unburied;
 
 struct Pipe {
   FileDescriptor read_end;
@@ -89,15 +90,18 @@ Result<Detached> start_detached(DetachedBody body, const void* job, std::span<co
   Plan plan{body, job, {report->write_end.get(), leash->read_end.get()}, 2};
   for (const int fd : handed) plan.descriptors[plan.count++] = fd;
 
+  bury_ended();
   const pid_t child = ::_Fork();
   if (child < 0) return fail_errno(errno, "fork");
   if (child == 0) detach(plan);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return fail(ErrorCode::io_failed, "a helper process could not be started");
+  const std::scoped_lock lock(unburied_mutex);
+  unburied.push_back(child);
   return Detached{std::move(report->read_end), std::move(leash->write_end)};
+}
+
+void bury_ended() {
+  const std::scoped_lock lock(unburied_mutex);
+  std::erase_if(unburied, [](pid_t child) { return ::waitpid(child, nullptr, WNOHANG) != 0; });
 }
 
 bool let_go() {

@@ -1,6 +1,7 @@
 // Starts a part of this program in a process of its own that outlives this one: a fork without
-// exec, twice, so that it is nobody's child but init's and in a session of its own. A SIGKILL of
-// the agent or of its process group does not reach it.
+// exec, in a session of its own. A SIGKILL of the agent or of its process group does not reach it.
+// It stays this process's child, which buries it: init does not everywhere (in containers, it is
+// often a program that waits for nobody).
 #pragma once
 
 #include <array>
@@ -43,6 +44,10 @@ struct Detached {
 /// `job` must stay readable until fork returns; the child has its own copy.
 [[nodiscard]] Result<Detached> start_detached(DetachedBody body, const void* job,
                                               std::span<const int> handed);
+
+/// Buries the detached processes of ours that have ended. start_detached() does it, too, so that no
+/// more than those since the last call are left as zombies.
+void bury_ended();
 
 /// True when whoever started this detached process is dead or has let go. For bodies.
 [[nodiscard]] bool let_go();

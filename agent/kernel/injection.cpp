@@ -80,6 +80,7 @@ Result<InjectionOutcome> inject(const InjectionTarget& target, std::span<const I
                               target.thread, target.pid, doing(target)));
     return with_context(heard.error(), fmt::format("injecting into process {}", target.pid));
   }
+  bury_ended();
   return outcome_of(report, target);
 }
 

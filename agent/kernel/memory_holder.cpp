@@ -137,7 +137,10 @@ Result<void> LinuxProcesses::end_holder(const ProcessId& holder) {
   if (::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) < 0 && errno != ESRCH)
     return fail_errno(errno, "killing the helper");
   pollfd gone{pidfd.get(), POLLIN, 0};
-  if (::poll(&gone, 1, kDeathMs) == 1) return {};
+  if (::poll(&gone, 1, kDeathMs) == 1) {
+    bury_ended();
+    return {};
+  }
   return fail(ErrorCode::timed_out,
               fmt::format("helper process {} was killed and is still there", holder.pid));
 }

@@ -3,16 +3,21 @@
 # Nothing is mended here: the supervisor does that. What was lost is found out, and told.
 source "$(dirname "$0")/lib.sh"
 
+kills_so_far() { on cache-1 sed -n 's/^oom_kill //p' /sys/fs/cgroup/cache-1/redis/memory.events; }
+
 answer_page
+before=$(kills_so_far) # of earlier incidents, unless the page itself is about a kill
+if [[ $(jq -r '.labels.alertname // empty' <<<"$alert") == MemoryOomKill ]]; then before=$((before - 1)); fi
 
 # confirm-kill: a page about the trend comes before it, so wait for what cannot be prevented any more.
 for _ in $(seq 30); do
-  kills=$(on cache-1 sed -n 's/^oom_kill //p' /sys/fs/cgroup/cache-1/redis/memory.events)
+  kills=$(($(kills_so_far) - before))
   ((kills > 0)) && break
   sleep 1
 done
+((kills > 0)) || { say "the kernel has killed nothing: a person must look" && exit 1; }
 say "the kernel killed $kills process(es) of the cache at its limit"
-done_step confirm-kill --note "oom_kill $kills in the cgroup's memory.events"
+done_step confirm-kill --note "oom_kill grew by $kills in the cgroup's memory.events"
 
 # confirm-back: it answers, and says for how long it has been there.
 for _ in $(seq 20); do

@@ -1,5 +1,8 @@
 // memory-leak on a real kernel: what the target notices, what is charged, and who may die when.
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -141,6 +144,30 @@ TEST_F(MemoryLeakKernel, BusyThreadsComputeOn) {
   for (int i = 0; i < 50; ++i) undo(inject(params(of(target))));
   EXPECT_TRUE(target.goes_round(10));
   EXPECT_EQ(target.told().wrong, 0U);
+}
+
+/// Ended children of this process that nobody has waited for.
+int unburied_children() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    if (!std::getline(file, line)) continue;
+    std::istringstream rest(line.substr(line.rfind(')') + 2));
+    char state = 0;
+    pid_t parent = 0;
+    if (rest >> state >> parent && state == 'Z' && parent == ::getpid()) ++count;
+  }
+  return count;
+}
+
+// In a container init is often a program that waits for nobody: orphans would stay as zombies.
+TEST_F(MemoryLeakKernel, HelpersThatEndedAreBuried) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0) << "orphans come to us, who do not wait either";
+  const TestProcess target("fd-buried", waiter(sleeps));
+  for (int i = 0; i < 10; ++i) undo(inject(params(of(target))));
+  EXPECT_LE(unburied_children(), 1) << "but for the last, which may not have ended yet";
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 TEST_F(MemoryLeakKernel, SignalsArriveAfterwardsAndAllOfThem) {
