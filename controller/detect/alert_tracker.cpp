@@ -108,13 +108,6 @@ bool forgotten(const AlertPoll& poll, const ActiveAlert& alert) {
   return rule != nullptr && !rule->last_evaluation;
 }
 
-Detection restarted(const AlertPoll& poll, UtcTime last_seen, const Json& names) {
-  Detection detection{.kind = std::string(event_kind::detector_restarted)};
-  detection.data = {{"forgotten", names}};
-  place(detection, last_seen, poll.answered);
-  return detection;
-}
-
 /// Was it off and on again between the polls? Its start only moves forward when it begins anew;
 /// Alertmanager moves it back when a second Prometheus saw the same thing earlier.
 bool began_anew(const ActiveAlert& before, const ActiveAlert& now) {
@@ -136,6 +129,13 @@ std::map<std::string, ActiveAlert> by_fingerprint(std::span<const ActiveAlert> a
 }
 
 }  // namespace
+
+Detection tell_restart(const AlertPoll& poll, UtcTime last_seen, const Json& forgotten) {
+  Detection detection{.kind = std::string(event_kind::detector_restarted)};
+  detection.data = {{"forgotten", forgotten}};
+  place(detection, last_seen, poll.answered);
+  return detection;
+}
 
 bool AlertTracker::differs(std::span<const ActiveAlert> alerts) const {
   const auto now = by_fingerprint(alerts);
@@ -162,7 +162,7 @@ void AlertTracker::drop_vanished(const AlertPoll& poll,
       entry = known_.erase(entry);
     }
   }
-  if (!newly_forgotten.empty()) out.push_back(restarted(poll, *last_started_, newly_forgotten));
+  if (!newly_forgotten.empty()) out.push_back(tell_restart(poll, *last_started_, newly_forgotten));
 }
 
 void AlertTracker::take(const AlertPoll& poll, const ActiveAlert& alert,

@@ -20,6 +20,11 @@ struct AlertPoll {
   std::optional<MonitorClock> clock{};  ///< of the monitoring server
 };
 
+/// detector.restarted, with the names of the alerts that are known to have been forgotten.
+/// @param last_seen  the last answer from before, on the controller's clock
+[[nodiscard]] Detection tell_restart(const AlertPoll& poll, UtcTime last_seen,
+                                     const Json& forgotten);
+
 /// Alerts are told apart by fingerprint. What is on at the first poll is reported with
 /// `already: true` and no last_quiet_us: nobody knows since when. An alert that goes straight to
 /// firing between two polls is reported once, as firing.

@@ -1,11 +1,13 @@
 #include "controller/detect/poller.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -36,6 +38,7 @@ struct Poller::State {
   void run();
   void poll_once();
   void succeeded(const AlertPoll& poll);
+  void look_for_restart(const AlertPoll& poll, std::vector<Detection>& detections);
   void failed(UtcTime began, const Error& error);
   void tell_clock(UtcTime now);
   void report(Detection detection);
@@ -47,6 +50,8 @@ struct Poller::State {
   bool up = false, lost = false;
   int failures = 0;
   UtcTime first_failure{};
+  UtcTime last_success{};
+  std::optional<UtcTime> started;  ///< the server, on its own clock
   std::optional<MonitorClock> told_clock;
 
   mutable std::mutex mutex;
@@ -61,7 +66,19 @@ void Poller::State::report(Detection detection) {
   on_detection(detection);
 }
 
+/// A server that is back within a second or two has lost what was pending, and shows it by nothing
+/// but the time of its start.
+void Poller::State::look_for_restart(const AlertPoll& poll, std::vector<Detection>& detections) {
+  const auto start = source->started();
+  if (!start) return;
+  const auto before = std::exchange(started, start);
+  const auto seen = [](const Detection& one) { return one.kind == event_kind::detector_restarted; };
+  if (before && *start > *before && std::ranges::none_of(detections, seen))
+    detections.insert(detections.begin(), tell_restart(poll, last_success, Json::array()));
+}
+
 void Poller::State::succeeded(const AlertPoll& poll) {
+  const bool was_away = failures > 0 || !up;
   failures = 0;
   if (!up) {
     up = true;
@@ -72,7 +89,10 @@ void Poller::State::succeeded(const AlertPoll& poll) {
             .at = poll.answered,
             .data = {{"detail", detail}}});
   }
-  for (Detection& detection : tracker.observe(poll)) report(std::move(detection));
+  std::vector<Detection> detections = tracker.observe(poll);
+  if (was_away) look_for_restart(poll, detections);
+  last_success = poll.answered;
+  for (Detection& detection : detections) report(std::move(detection));
   tell_clock(poll.answered);
   if (auto rules = source->changed_rules(poll.answered)) {
     report({.kind = std::string(event_kind::monitoring_rules),

@@ -55,7 +55,8 @@ class Poller {
   /// Starts polling. Reports alert.pending, alert.firing, alert.resolved (each with detector,
   /// monitor_offset_us and monitor_error_us when known), detector.up at the first answer and after
   /// a loss, detector.lost after three failed polls in a row, with the reason, and
-  /// detector.restarted. monitoring.rules comes with the first answer and when they change;
+  /// detector.restarted: by what it forgot, or by its start, which is asked after a failed poll.
+  /// monitoring.rules comes with the first answer and when they change;
   /// clock.estimate when the server's clock becomes known twice as well as was told, or moves.
   ///
   /// The instants of polls are spread by up to a tenth of the interval, which is what lets the

@@ -9,6 +9,7 @@
 #include "controller/detect/alertmanager_route.hpp"
 #include "controller/detect/event_counter.hpp"
 #include "controller/detect/promql.hpp"
+#include "controller/detect/wire_reader.hpp"
 
 namespace firedrill {
 namespace {
@@ -73,6 +74,17 @@ Result<HttpAnswer> AlertSource::fetch(std::string_view path) {
   if (const auto date = parse_http_date(answer->date); date && !api_clock_)
     clock_.add(answer->started, answer->answered, *date);
   return answer;
+}
+
+std::optional<UtcTime> AlertSource::started() {
+  const bool alertmanager = config_.kind == DetectorKind::alertmanager;
+  const auto answer = fetch(alertmanager ? "/api/v2/status" : "/api/v1/status/runtimeinfo");
+  const Json said = answer ? Json::parse(answer->body, nullptr, false) : Json();
+  if (!said.is_object()) return std::nullopt;
+  if (alertmanager) return WireReader(said, "").time("uptime", false);  // that is how it calls it
+  const Json data = said.value("data", Json());
+  if (!data.is_object()) return std::nullopt;
+  return WireReader(data, "/data").time("startTime", false);
 }
 
 Result<void> AlertSource::refresh_rules() {

@@ -31,6 +31,8 @@ class AlertSource {
   /// series), so that looks stay as far apart as they should, and a round of them every 30 s. A
   /// server that does not tell costs the prediction, never the detection.
   [[nodiscard]] std::optional<Json> changed_rules(UtcTime now);
+  /// Asks when the server was started, on its clock; nothing where it does not say.
+  [[nodiscard]] std::optional<UtcTime> started();
   void cancel() noexcept { client_->cancel(); }
   [[nodiscard]] std::optional<MonitorClock> clock() const { return clock_.estimate(); }
 

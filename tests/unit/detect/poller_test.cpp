@@ -28,7 +28,10 @@ class Monitoring {
   WebServer::Handler handler() {
     return [this](const WebRequest& request) {
       const std::lock_guard lock(mutex_);
-      if (!up_) return WebResponse{.status = 503, .body = "starting"};
+      if (!up_) {
+        if (request.target == "/prom/api/v1/alerts") ++failed_looks_;
+        return WebResponse{.status = 503, .body = "starting"};
+      }
       if (!token_.empty() && request.head.find("Authorization: " + token_) == std::string::npos)
         return WebResponse{.status = 401};
       if (request.target == "/prom/api/v1/alerts")
@@ -43,6 +46,8 @@ class Monitoring {
           {"job": "node", "instance": "db-1"}, "scrapeInterval": "15s",
           "lastScrape": "2026-03-01T12:00:00Z"}]}})"));
       if (request.target == "/prom/api/v1/query?query=time()") return server_time();
+      if (request.target == "/prom/api/v1/status/runtimeinfo")
+        return answer({{"status", "success"}, {"data", {{"startTime", started_}}}});
       if (request.target == "/prom/api/v1/query?query=count%28up%29")
         return answer(Json::parse(
             R"({"status": "success", "data": {"resultType": "vector", "result": []}})"));
@@ -62,6 +67,18 @@ class Monitoring {
   void set_up(bool up) {
     const std::lock_guard lock(mutex_);
     up_ = up;
+  }
+  /// Is away for at least one look at the alerts, and says then that it was started at `instant`.
+  void go_away(const std::string& instant) {
+    std::unique_lock lock(mutex_);
+    up_ = false;
+    for (const int before = failed_looks_; failed_looks_ == before;) {
+      lock.unlock();
+      std::this_thread::sleep_for(1ms);
+      lock.lock();
+    }
+    started_ = instant;
+    up_ = true;
   }
   void require(const std::string& token) { token_ = token; }
 
@@ -84,7 +101,9 @@ class Monitoring {
   }
   std::mutex mutex_;
   bool up_ = true;
+  int failed_looks_ = 0;
   std::string token_;
+  std::string started_ = "2026-03-01T12:00:00.123456789Z";
   Json alerts_ = Json::array();
 };
 
@@ -186,6 +205,21 @@ TEST(Poller, LosesTheServerAfterThreeFailuresOnceAndFindsItAgain) {
   monitoring.set_up(true);
   EXPECT_EQ(seen.at(3).kind, event_kind::detector_up) << "one loss is reported once";
   EXPECT_EQ(seen.at(4).kind, event_kind::alert_resolved);
+}
+
+TEST(Poller, KnowsARestartThatForgotNothingByTheServersStart) {
+  Monitoring monitoring;
+  WebServer server(monitoring.handler());
+  Detections seen;
+  const auto poller = Poller::start(config(server, DetectorKind::prometheus), seen.sink());
+  ASSERT_TRUE(poller);
+  EXPECT_EQ(seen.at(0).kind, event_kind::detector_up);
+  monitoring.go_away("2026-03-01T12:00:00.123456789Z");  // a poll that failed is no restart
+  monitoring.go_away("2026-03-01T13:00:00Z");
+  std::size_t index = 1;
+  while (seen.at(index).kind != event_kind::detector_restarted) ++index;
+  EXPECT_EQ(seen.at(index).data["forgotten"], Json::array());
+  EXPECT_GT(seen.at(index).at, seen.at(0).at);
 }
 
 TEST(Poller, AlertmanagersStartIsTheFiringInstant) {
