@@ -1,6 +1,7 @@
 // The picture of a sweep: zones, what users felt, when it was noticed, on one axis of intensity.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -85,8 +86,8 @@ double longest(const Sweep& sweep) {
 
 std::string seen_panel(const Sweep& sweep) {
   std::string out = svg_text(0, kSeenTop + 14, "name", "Noticed after") +
-                    svg_text(0, kSeenTop + 31, "soft", "from the injection;") +
-                    svg_text(0, kSeenTop + 46, "soft", "△ not noticed so long");
+                    svg_text(0, kSeenTop + 31, "soft", "since the fault;") +
+                    svg_text(0, kSeenTop + 46, "soft", "△ not so far");
   const double top = longest(sweep), step = round_step(top, 5);
   const auto y = [&](double seconds) { return kSeenTop + kSeenHeight * (1 - seconds / top); };
   for (double tick = 0; tick <= top; tick += step) {
@@ -110,6 +111,18 @@ std::string seen_panel(const Sweep& sweep) {
   return out;
 }
 
+/// Without the tries of an intensity that told nothing where a later one did.
+std::vector<SweepPoint> settled(const Sweep& sweep) {
+  std::vector<SweepPoint> points = sweep.points;
+  std::erase_if(points, [&](const SweepPoint& point) {
+    return point.zone == Zone::unknown &&
+           std::ranges::any_of(sweep.points, [&](const SweepPoint& other) {
+             return other.value == point.value && other.zone != Zone::unknown;
+           });
+  });
+  return points;
+}
+
 /// The two thresholds in words, above the panels; on two lines when they would meet.
 std::string threshold_labels(const Sweep& sweep) {
   const auto label = [&](const Threshold& threshold, std::string_view style, std::string_view verb,
@@ -129,7 +142,7 @@ std::string threshold_labels(const Sweep& sweep) {
 }  // namespace
 
 std::string draw_zones(const Sweep& sweep, double x, double y, double width, double height) {
-  const auto& points = sweep.points;
+  const std::vector<SweepPoint> points = settled(sweep);
   std::string cells, labels, marks;
   double begin = x;
   for (std::size_t i = 0; i < points.size(); ++i) {

@@ -59,8 +59,8 @@ run_json '.measures.detections[0].why' | grep -Eq 'started anew|not be read' || 
 note "webhooks that come twice, late and in the wrong order"
 fresh
 post_grafana() {
-  jq -n --arg status "$1" --arg start "$began" --arg end "${2:-0001-01-01T00:00:00Z}" '{alerts: [{status: $status,
-    labels: {alertname: "Fabricated", severity: "page"}, startsAt: $start, endsAt: $end, fingerprint: "f1"}]}' |
+  jq -n --arg status "$1" --arg start "$began" --arg over "${2:-0001-01-01T00:00:00Z}" '{alerts: [{status: $status,
+    labels: {alertname: "Fabricated", severity: "page"}, startsAt: $start, endsAt: $over, fingerprint: "f1"}]}' |
     curl -sf --cacert "$FIREDRILL_HOME/pki/ca.pem" --resolve "firedrill-controller:$FIREDRILL_PORT:127.0.0.1" \
       -H "Authorization: Bearer $(cat "$FIREDRILL_HOME/pki/webhook.token")" --data-binary @- \
       "https://firedrill-controller:$FIREDRILL_PORT/api/v1/webhooks/grafana" >/dev/null
