@@ -107,6 +107,7 @@ Statuses without_agent(const AgentConfig& config, const UndoOptions& options) {
   std::error_code ignored;  // a folder that we may not look into is no empty one: its type is none
   const auto journal = std::filesystem::status(config.state_directory / "journal", ignored);
   const bool none = journal.type() == std::filesystem::file_type::not_found;
+  if (none) clear_up_after_the_dead(config.state_directory);
   const auto left = none ? Result<JournalView>(JournalView{}) : recover(config);
   if (!left) return std::unexpected(left.error());
   if (!options.forget) {
@@ -151,7 +152,10 @@ AgentConfig config_or_defaults(const Common& common) {
 int recover_here(const Common& common) {
   const AgentConfig config = config_or_defaults(common);
   std::error_code ignored;  // no directory, or none that we may see: there is nothing to recover
-  if (!std::filesystem::exists(config.state_directory / "journal", ignored)) return kOk;
+  if (!std::filesystem::exists(config.state_directory / "journal", ignored)) {
+    clear_up_after_the_dead(config.state_directory);
+    return kOk;
+  }
   const auto left = recover(config);
   if (!left) return report(left.error());
   const auto statuses = statuses_in(*left);

@@ -105,6 +105,10 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(
       new ControlServer(path, listener, stop, std::move(on_call)));
 }
 
+void remove_dead_socket(const std::filesystem::path& state_directory) {
+  ::unlink(socket_path(state_directory).c_str());
+}
+
 ControlServer::~ControlServer() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t told = ::write(stop_fd_, &one, sizeof one);

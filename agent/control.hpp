@@ -45,6 +45,9 @@ class ControlServer {
   std::thread thread_;
 };
 
+/// Removes the socket that a dead agent left; the caller holds the state directory's lock.
+void remove_dead_socket(const std::filesystem::path& state_directory);
+
 /// Answers the requests that come from `client`, a stream socket, until it ends, says something
 /// that is no request, or a line is longer than a message may be.
 void serve_control(int client, const ServeCall& on_call);

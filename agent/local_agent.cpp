@@ -100,6 +100,15 @@ void LocalAgent::stop() {
   control_ = nullptr;
 }
 
+void clear_up_after_the_dead(const std::filesystem::path& state_directory) {
+  std::error_code error;
+  if (std::filesystem::is_empty(state_directory, error) || error) return;
+  const auto lock = StateLock::acquire(state_directory);
+  if (!lock) return;  // somebody lives
+  remove_dead_socket(state_directory);
+  remove_unfinished_journal(state_directory, *lock);
+}
+
 Result<JournalView> recover_host(const std::filesystem::path& state_directory,
                                  const std::string& host_name,
                                  std::function<void(GuardianNote, std::string)> on_note) {
@@ -120,6 +129,7 @@ Result<JournalView> recover_host(const std::filesystem::path& state_directory,
                             .by = local_commander()};
   auto left = recover_now(parts);
   kernel::remove_sibling_cgroup(kGuardianCgroup);
+  clear_up_after_the_dead(state_directory);
   return left;
 }
 

@@ -53,8 +53,12 @@ class LocalAgent {
 /// The faults as this host can or cannot do them, asked through a host of its own.
 [[nodiscard]] Result<std::vector<rpc::Capability>> describe_faults();
 
+/// Removes the files that only an agent in its life has, where none lives.
+void clear_up_after_the_dead(const std::filesystem::path& state_directory);
+
 /// Undoes what is open on this host without an agent: recover_now() with the host as it is, in the
-/// name of whoever runs this program. For a configuration that no agent could start with.
+/// name of whoever runs this program; then clears up after the dead. For a configuration that no
+/// agent could start with.
 [[nodiscard]] Result<JournalView> recover_host(
     const std::filesystem::path& state_directory, const std::string& host_name,
     std::function<void(GuardianNote, std::string)> on_note);

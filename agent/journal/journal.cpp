@@ -139,6 +139,10 @@ JournalFold fold_file(std::string_view bytes, const format::Scan& scan,
 
 }  // namespace
 
+void remove_unfinished_journal(const std::filesystem::path& directory, const StateLock&) {
+  ::unlink((directory / kNewName).c_str());
+}
+
 Result<JournalView> read_journal(const std::filesystem::path& directory,
                                  const JournalVersions& versions) {
   const std::string path = directory / kName;

@@ -27,6 +27,9 @@ enum class Durability : std::uint8_t {
 [[nodiscard]] Result<JournalView> read_journal(const std::filesystem::path& directory,
                                                const JournalVersions& versions = kJournalVersions);
 
+/// Removes what a process that died left of a journal it was making; the journal itself stays.
+void remove_unfinished_journal(const std::filesystem::path& directory, const StateLock& lock);
+
 /// The journal, open for writing. Not thread-safe; one process at a time, as StateLock proves.
 class Journal {
  public:

@@ -74,7 +74,7 @@ twice_and_late() {
 }
 during_the_fault twice_and_late 0 '.detectors.grafana = {type: "grafana"} | ."expected-detections"[0] |=
   (.source = "grafana" | .match.alertname = "Fabricated")' --set duration=10s
-[ "$(jq -s '[.[] | select(.kind == "alert.firing" and .data.alertname == "Fabricated")] | length' "$work/events")" = 1 ] ||
+[ "$(run_json '[.measures.alerts[] | select(.alertname == "Fabricated")] | length')" = 1 ] ||
   fail "one alert, told three times, is not one alert"
 
 note "a rule's for is raised"
