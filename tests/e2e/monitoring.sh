@@ -83,10 +83,10 @@ raised() {
   fill rules.yml
   curl -sf -X POST "$(url prometheus)/-/reload"
   fresh
-  leak_run 0 . --set duration="$(($1 + 12))s" --tag "$2"
+  leak_run 0 '."expected-detections"[0].within = "3m" | .objectives.ttd = "3m"' --set duration="$(($1 + 12))s" --tag "$2"
 }
 raised "${FIREDRILL_FOR_BEFORE:-1}" before
 raised "${FIREDRILL_FOR_AFTER:-6}" after
 expect_exit 1 "$firedrill" compare after --baseline before --fail-on ttd:+20%
-said "the rule's for"
+said "the rule's \`for\`"
 cat "$work/out"
