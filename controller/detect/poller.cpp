@@ -19,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFailuresToLose = 3;
+constexpr int kStartQuestions = 3;
 
 std::string_view to_string(DetectorKind kind) {
   return kind == DetectorKind::alertmanager ? "Alertmanager" : "Prometheus";
@@ -38,7 +39,7 @@ struct Poller::State {
   void run();
   void poll_once();
   void succeeded(const AlertPoll& poll);
-  void look_for_restart(const AlertPoll& poll, std::vector<Detection>& detections);
+  [[nodiscard]] bool started_anew();
   void failed(UtcTime began, const Error& error);
   void tell_clock(UtcTime now);
   void report(Detection detection);
@@ -51,7 +52,8 @@ struct Poller::State {
   int failures = 0;
   UtcTime first_failure{};
   UtcTime last_success{};
-  std::optional<UtcTime> started;  ///< the server, on its own clock
+  std::optional<UtcTime> started;         ///< the server, on its own clock
+  int start_questions = kStartQuestions;  ///< how often to ask for it before giving up
   std::optional<MonitorClock> told_clock;
 
   mutable std::mutex mutex;
@@ -68,18 +70,19 @@ void Poller::State::report(Detection detection) {
 
 /// A server that is back within a second or two has lost what was pending, and shows it by nothing
 /// but the time of its start.
-void Poller::State::look_for_restart(const AlertPoll& poll, std::vector<Detection>& detections) {
+bool Poller::State::started_anew() {
+  if (start_questions == 0) return false;
+  --start_questions;
   const auto start = source->started();
-  if (!start) return;
+  if (!start) return false;
+  start_questions = 0;
   const auto before = std::exchange(started, start);
-  const auto seen = [](const Detection& one) { return one.kind == event_kind::detector_restarted; };
-  if (before && *start > *before && std::ranges::none_of(detections, seen))
-    detections.insert(detections.begin(), tell_restart(poll, last_success, Json::array()));
+  return before && *start > *before;
 }
 
 void Poller::State::succeeded(const AlertPoll& poll) {
-  const bool was_away = failures > 0 || !up;
   failures = 0;
+  const bool anew = started_anew();
   if (!up) {
     up = true;
     lost = false;
@@ -90,7 +93,9 @@ void Poller::State::succeeded(const AlertPoll& poll) {
             .data = {{"detail", detail}}});
   }
   std::vector<Detection> detections = tracker.observe(poll);
-  if (was_away) look_for_restart(poll, detections);
+  const auto told = [](const Detection& one) { return one.kind == event_kind::detector_restarted; };
+  if (anew && std::ranges::none_of(detections, told))
+    detections.insert(detections.begin(), tell_restart(poll, last_success, Json::array()));
   last_success = poll.answered;
   for (Detection& detection : detections) report(std::move(detection));
   tell_clock(poll.answered);
@@ -118,6 +123,7 @@ void Poller::State::tell_clock(UtcTime at) {
 
 void Poller::State::failed(UtcTime began, const Error& error) {
   if (failures++ == 0) first_failure = began;
+  start_questions = kStartQuestions;
   if (failures < kFailuresToLose || lost) return;
   up = false;
   lost = true;
