@@ -68,6 +68,10 @@ std::string progress_line(const Event& event) {
                        data.value("check", ""), data.value("detail", ""));
   if (kind.starts_with("injection.")) return injection_line(event);
   if (kind.starts_with("alert.")) return alert_line(event);
+  if (kind == event_kind::steady_state && data.contains("wait_us"))
+    return fmt::format("steady   {} the fault: not yet; waiting for up to {}",
+                       data.value("when", ""),
+                       to_string(Duration{data.value("wait_us", std::int64_t{0})}));
   if (kind == event_kind::steady_state)
     return fmt::format("steady   {} the fault: {}", data.value("when", ""),
                        data.value("met", false) ? "yes" : "NO");

@@ -117,6 +117,7 @@ struct Objectives {
 /// How long each part of a run lasts.
 struct Phases {
   Duration baseline{15'000'000};   ///< steady state observed before injection
+  Duration baseline_within{};      ///< longest wait until it held for so long; 0: as `baseline`
   Duration recovery{300'000'000};  ///< longest wait for steady state after undo
   Duration steady_for{5'000'000};  ///< steady this long counts as recovered
 };

@@ -113,6 +113,9 @@ Result<void> read_exercise(const Json& document, Experiment& out) {
   objectives.clock_error = duration_of(goals, "clock-error", objectives.clock_error);
   const Json& phases = object_of(document, "phases");
   out.phases.baseline = duration_of(phases, "baseline", out.phases.baseline);
+  out.phases.baseline_within = duration_of(phases, "baseline-within", out.phases.baseline);
+  if (out.phases.baseline_within < out.phases.baseline)
+    return fail_at("/phases/baseline-within", "is shorter than 'baseline', so it can never be met");
   out.phases.recovery = duration_of(phases, "recovery", out.phases.recovery);
   out.phases.steady_for = duration_of(phases, "steady-for", out.phases.steady_for);
   if (out.phases.steady_for > out.phases.recovery)

@@ -168,6 +168,11 @@ constexpr Shape kObjectives{"objectives", kObjectivesKeys};
 
 constexpr Key kPhasesKeys[] = {
     {.name = "baseline", .kind = Kind::duration, .help = "15s unless given", .max = kDay},
+    {.name = "baseline-within",
+     .kind = Kind::duration,
+     .help = "wait up to this long until the steady state has held for 'baseline'; no longer than "
+             "'baseline' unless given",
+     .max = kDay},
     {.name = "recovery", .kind = Kind::duration, .help = "5m unless given", .max = kDay},
     {.name = "steady-for", .kind = Kind::duration, .help = "5s unless given", .max = kDay},
 };

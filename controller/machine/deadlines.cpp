@@ -20,7 +20,8 @@ std::optional<Cue> pass_baseline(State& state, UtcTime now, std::vector<Command>
   if (state.baseline_asked)
     return overdue(state, Outcome::not_started, "the baseline was not judged in time");
   state.baseline_asked = true;
-  state.deadline = now + state.timing.baseline_answer;
+  const Duration wait = state.phases.baseline_within - state.phases.baseline;
+  state.deadline = now + std::max(wait, Duration{}) + state.timing.baseline_answer;
   out.emplace_back(command::CheckBaseline{});
   return std::nullopt;
 }

@@ -17,7 +17,7 @@ namespace firedrill::machine {
 /// How long the machine waits for each answer.
 struct Timing {
   Duration preflight{60'000'000};
-  Duration baseline_answer{10'000'000};  ///< from CheckBaseline to BaselineDone
+  Duration baseline_answer{10'000'000};  ///< to BaselineDone, once phases.baseline_within passed
   Duration prepare{10'000'000};
   Duration margin{500'000};    ///< from the Commit command to t0
   Duration grace{10'000'000};  ///< for each confirmation: applied, ended, undone, process exited

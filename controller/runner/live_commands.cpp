@@ -14,6 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kLongestDoubt = 5s;  // the machine wants its answer within ten
+
 template <class... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
@@ -138,14 +140,40 @@ void LiveRun::stop_watching() {
 }
 
 void LiveRun::check_baseline() {
+  baseline_asked_ = utc_now();
+  judge_baseline();
+}
+
+/// Waits as long as the experiment allows, and for the next sample where the newest is bad: one is
+/// no breach, but were it the first of one, users were hurt before the fault.
+void LiveRun::judge_baseline() {
+  if (!baseline_asked_ || state_.phase != machine::Phase::baseline) return;
+  const UtcTime now = utc_now();
+  Duration held = plan_.phases.baseline;
+  for (const PlannedProbe& probe : plan_.probes)  // with one whole sample of each, at least
+    held = std::max(held, plan_.phases.baseline + probe.spec.interval);
+  const UtcTime since = std::max(baseline_from_, now - held);
   machine::input::BaselineDone done;
-  done.steady = watch_.steady_since(baseline_from_, done.reasons);
+  done.steady = watch_.steady_since(since, done.reasons);
   done.quiet = expected_on_.empty();
   for (const auto& [alert, on] : expected_on_)
     done.reasons.push_back(fmt::format("the expected alert {} was on before the injection", alert));
-  say(event_kind::steady_state,
-      {{"when", "before"}, {"met", done.steady}, {"probes", watch_.summary()}});
+  const Duration wait = plan_.phases.baseline_within - plan_.phases.baseline;
+  const UtcTime last = *baseline_asked_ + std::max(wait, Duration{});
+  if (now < last && !(done.steady && done.quiet)) {
+    if (!std::exchange(baseline_waits_, true)) tell_baseline(false, last - now);
+    return;
+  }
+  if (now < last + kLongestDoubt && watch_.in_doubt_since(since)) return;
+  baseline_asked_.reset();
+  tell_baseline(done.steady, {});
   feed(done);
+}
+
+void LiveRun::tell_baseline(bool met, std::optional<Duration> wait) {
+  Json data{{"when", "before"}, {"met", met}, {"probes", watch_.summary()}};
+  if (wait) data["wait_us"] = wait->count();
+  say(event_kind::steady_state, std::move(data));
 }
 
 void LiveRun::prepare(const std::vector<std::string>& injections) {

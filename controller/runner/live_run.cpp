@@ -75,6 +75,7 @@ void LiveRun::feed(const machine::Input& input) {
 Duration LiveRun::tick() {
   const UtcTime now = clock_.now(read_clocks());
   renew_leases(now);
+  judge_baseline();
   const auto due = machine::next_deadline(state_);
   if (due && *due <= now) feed(machine::input::Tick{});
   const auto next = machine::next_deadline(state_);

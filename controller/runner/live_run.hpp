@@ -79,6 +79,8 @@ class LiveRun {
   void start_process_probe(const PlannedProbe& probe);
   void stop_watching();
   void check_baseline();
+  void judge_baseline();
+  void tell_baseline(bool met, std::optional<Duration> wait);
   void prepare(const std::vector<std::string>& injections);
   void commit(const machine::command::Commit& command);
   void undo(const machine::command::Undo& command);
@@ -99,6 +101,8 @@ class LiveRun {
   machine::State state_;
   SampleWatch watch_;
   UtcTime baseline_from_{};
+  std::optional<UtcTime> baseline_asked_;  ///< and not judged yet
+  bool baseline_waits_ = false;            ///< and it was told
   UtcTime undo_before_{};  ///< the latest instant at which something of ours was still on
   bool awaiting_steady_ = false, steady_told_ = false, alert_told_ = false, store_failed_ = false;
   UtcTime next_renewal_{};

@@ -97,19 +97,22 @@ std::vector<StopSeen> SampleWatch::observe_stop(const SampleSeen& sample) {
   return met;
 }
 
+SampleWatch::Found SampleWatch::find_since(const Watched& probe, UtcTime since) {
+  Found found;
+  int bad_run = 0;
+  for (const Seen& sample : probe.samples) {
+    if (sample.from < since) continue;
+    found.last = &sample;
+    bad_run = sample.good ? 0 : bad_run + 1;
+    if (bad_run >= probe.spec.breach_after) found.breach = &sample;
+  }
+  return found;
+}
+
 bool SampleWatch::steady_since(UtcTime since, std::vector<std::string>& reasons) const {
   const std::size_t before = reasons.size();
   for (const auto& [key, probe] : probes_) {
-    int seen = 0;
-    int bad_run = 0;
-    const Seen* breach = nullptr;
-    for (const Seen& sample : probe.samples) {
-      if (sample.from < since) continue;
-      ++seen;
-      bad_run = sample.good ? 0 : bad_run + 1;
-      if (bad_run >= probe.spec.breach_after) breach = &sample;
-    }
-    const Seen* last = seen == 0 ? nullptr : &probe.samples.back();
+    const auto [breach, last] = find_since(probe, since);
     if (last == nullptr) {
       reasons.push_back(fmt::format("probe '{}' gave no sample", key));
     } else if (breach != nullptr || !last->good) {
@@ -121,6 +124,16 @@ bool SampleWatch::steady_since(UtcTime since, std::vector<std::string>& reasons)
     }
   }
   return reasons.size() == before;
+}
+
+bool SampleWatch::in_doubt_since(UtcTime since) const {
+  bool doubt = false;
+  for (const auto& [key, probe] : probes_) {
+    const auto [breach, last] = find_since(probe, since);
+    if (last == nullptr || breach != nullptr) return false;
+    doubt = doubt || !last->good;
+  }
+  return doubt;
 }
 
 bool SampleWatch::whole_for(Duration hold) const {

@@ -53,6 +53,9 @@ class SampleWatch {
   /// Every probe gave samples since `since`, none breached, and the last one of each was good.
   /// `reasons` says otherwise, a line for each probe.
   [[nodiscard]] bool steady_since(UtcTime since, std::vector<std::string>& reasons) const;
+  /// All that keeps it from being steady is a newest sample that is bad: the next one tells a blip
+  /// from a breach.
+  [[nodiscard]] bool in_doubt_since(UtcTime since) const;
   /// Every probe has been good without a break for `hold`, counted as the measures count users who
   /// are whole again: from the end of the last first good sample to the newest sample's end.
   [[nodiscard]] bool whole_for(Duration hold) const;
@@ -74,6 +77,12 @@ class SampleWatch {
     std::string host;
     std::vector<Seen> samples;
   };
+  /// What a probe gave since an instant; both null: nothing.
+  struct Found {
+    const Seen* breach = nullptr;
+    const Seen* last = nullptr;
+  };
+  [[nodiscard]] static Found find_since(const Watched& probe, UtcTime since);
   [[nodiscard]] static std::string key_of(std::string_view probe, std::string_view host);
 
   std::map<std::string, Watched> probes_;

@@ -112,4 +112,45 @@ no_file && fail "the folder was expected to stay"
 expect_exit 0 "$agent" recover --config "$work/agent.json"
 expect_exit 2 "${run[@]}" --sham
 nothing_left "after both were killed, and another run"
-note "to its end, below a floor, sham, refused, interrupted, killed: nothing left"
+# 8. A bad sample that stands alone at the end of the baseline is a blip and no breach: every other
+# sample is bad here, once the odd and once the even ones, so that one of the two runs ends on one.
+cat >"$work/blips" <<'TEXT'
+#!/bin/sh
+number=$(($(cat "$1.number" 2>/dev/null || echo 0) + 1))
+echo "$number" >"$1.number"
+[ "$number" -gt 10 ] || [ $((number % 2)) = "$2" ]
+TEXT
+chmod +x "$work/blips"
+for odd in 0 1; do
+  jq --arg path "$work/blips" --arg at "$work/$odd" --arg odd "$odd" '
+    ."steady-state-hypothesis".probes += [{type: "probe", name: "blips", interval: "700ms", tolerance: 0,
+      provider: {type: "process", path: $path, arguments: [$at, $odd]}}]' "$experiment" >"$work/blips.json"
+  expect_exit 0 "$firedrill" run "$work/blips.json" --local --agent-config "$work/agent.json" \
+    --set "process=$victim" --set within=30s
+done
+nothing_left "after blips"
+
+# 9. A steady state that comes late is waited for, where the experiment says so, and not otherwise.
+cat >"$work/late" <<'TEXT'
+#!/bin/sh
+echo x >>"$1"
+[ "$(wc -l <"$1")" -gt 12 ]
+TEXT
+chmod +x "$work/late"
+late() {
+  rm -f "$work/late.count"
+  jq --arg path "$work/late" --arg at "$work/late.count" --arg within "$1" '
+    .phases."baseline-within" = $within | ."steady-state-hypothesis".probes += [{type: "probe", name: "late",
+      interval: "300ms", tolerance: 0, provider: {type: "process", path: $path, arguments: [$at]}}]' \
+    "$experiment" >"$work/late.json"
+}
+late 30s
+expect_exit 0 "$firedrill" run "$work/late.json" --local --agent-config "$work/agent.json" \
+  --set "process=$victim" --set within=30s
+said "before the fault: not yet; waiting for up to "
+late 2s
+expect_exit 2 "$firedrill" run "$work/late.json" --local --agent-config "$work/agent.json" \
+  --set "process=$victim" --set within=30s
+said "out of tolerance"
+nothing_left "after a late steady state"
+note "to its end, below a floor, sham, refused, interrupted, killed: nothing left; a blip stops no run, a late steady state is waited for"

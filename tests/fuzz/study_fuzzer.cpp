@@ -1,7 +1,9 @@
-// What people write after --vary and --fail-on, and the session's tag that a log holds.
+// What people write after --vary, --fail-on and --fail-under, and the session's tag that a log
+// holds.
 #include <cmath>
 #include <string_view>
 
+#include "controller/score/floors.hpp"
 #include "controller/study/gates.hpp"
 #include "controller/study/session.hpp"
 #include "controller/study/vary.hpp"
@@ -38,6 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   fuzz_vary(text);
   if (const auto gate = parse_gate(text)) must(gate->limit >= 0, "a gate's limit has no sign");
+  if (const auto floor = parse_floor(text))
+    must(floor->least >= 0 && floor->least <= 100, "a floor is a score");
   fuzz_tag(text);
   return 0;
 }

@@ -78,6 +78,26 @@ TEST(SampleWatch, OneBlipIsNoBreachAndTwoAre) {
   EXPECT_TRUE(watch.steady_since(at(5), reasons)) << "later samples are judged by themselves";
 }
 
+TEST(SampleWatch, BadNewestSampleIsInDoubtUntilTheNextOne) {
+  World world;
+  SampleWatch watch(world.experiment, world.plan);
+  EXPECT_FALSE(watch.in_doubt_since(at(0))) << "no sample yet: nothing to wait for";
+  watch.observe(p99(0, 50.0));
+  EXPECT_FALSE(watch.in_doubt_since(at(0)));
+  watch.observe(p99(1, 300.0));
+  EXPECT_TRUE(watch.in_doubt_since(at(0)));
+  SampleWatch breached = watch;
+  watch.observe(p99(2, 50.0));
+  EXPECT_FALSE(watch.in_doubt_since(at(0)));
+  std::vector<std::string> reasons;
+  EXPECT_TRUE(watch.steady_since(at(0), reasons)) << "it was a blip";
+  breached.observe(p99(2, 300.0));
+  EXPECT_FALSE(breached.in_doubt_since(at(0))) << "a breach is no doubt";
+  breached.observe(p99(3, 50.0));
+  breached.observe(p99(4, 300.0));
+  EXPECT_FALSE(breached.in_doubt_since(at(0))) << "nor is a bad sample after one";
+}
+
 TEST(SampleWatch, UsersAreWholeOnlyAfterGoodSamplesOnEnd) {
   World world;
   SampleWatch watch(world.experiment, world.plan);
