@@ -34,7 +34,7 @@ namespace command {
 struct EnterPhase { Phase phase{}; };
 struct RunPreflight {};       ///< answer: PreflightDone
 struct StartWatching {};      ///< probes, step probes, detectors
-struct CheckBaseline {};      ///< phases.baseline has passed: judge it, within phases.baseline_within; answer: BaselineDone
+struct CheckBaseline {};      ///< judge phases.baseline, which is over; answer: BaselineDone
 /// Answer: Prepared or PrepareFailed for each.
 struct Prepare { std::vector<std::string> injections; };
 /// `at` is on the controller's clock.

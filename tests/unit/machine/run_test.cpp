@@ -35,21 +35,6 @@ TEST(Run, GoesThroughEveryPhaseAndCompletes) {
   EXPECT_THAT(drive.asked<command::Undo>(), IsEmpty());
 }
 
-TEST(Run, TheAnswerOnTheBaselineMayTakeAsLongAsThePlanWaitsForIt) {
-  Plan plan = plan_of_two();
-  plan.phases.baseline_within = 60s;
-  Drive drive(plan);
-  drive.feed(input::Start{});
-  drive.feed(input::PreflightDone{true, {}});
-  drive.tick();
-  ASSERT_THAT(drive.asked_last<command::CheckBaseline>(), SizeIs(1));
-  drive.now += 54s;  // 45 s of waiting, and some for the answer
-  drive.feed(input::Tick{});
-  EXPECT_EQ(drive.state.phase, Phase::baseline);
-  drive.tick();
-  EXPECT_EQ(drive.state.outcome, Outcome::not_started);
-}
-
 TEST(Run, CommitsOnlyWhenAllArePreparedAndTogether) {
   Drive drive(plan_of_two());
   drive.to_preparing();
