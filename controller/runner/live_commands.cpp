@@ -149,10 +149,7 @@ void LiveRun::check_baseline() {
 void LiveRun::judge_baseline() {
   if (!baseline_asked_ || state_.phase != machine::Phase::baseline) return;
   const UtcTime now = utc_now();
-  Duration held = plan_.phases.baseline;
-  for (const PlannedProbe& probe : plan_.probes)  // with one whole sample of each, at least
-    held = std::max(held, plan_.phases.baseline + probe.spec.interval);
-  const UtcTime since = std::max(baseline_from_, now - held);
+  const UtcTime since = std::max(baseline_from_, watch_.since_for(plan_.phases.baseline, now));
   machine::input::BaselineDone done;
   done.steady = watch_.steady_since(since, done.reasons);
   done.quiet = expected_on_.empty();

@@ -200,7 +200,8 @@ void LiveRun::check_steady_after() {
   const UtcTime now = utc_now();
   if (now - undo_before_ < plan_.phases.steady_for) return;
   std::vector<std::string> reasons;
-  if (!watch_.steady_since(std::max(undo_before_, now - plan_.phases.steady_for), reasons)) return;
+  const UtcTime since = std::max(undo_before_, watch_.since_for(plan_.phases.steady_for, now));
+  if (!watch_.steady_since(since, reasons)) return;
   // A blip breaks no steady state, but users are not whole before their measure says so.
   if (!watch_.whole_for(plan_.phases.steady_for)) return;
   steady_told_ = true;

@@ -126,6 +126,12 @@ bool SampleWatch::steady_since(UtcTime since, std::vector<std::string>& reasons)
   return reasons.size() == before;
 }
 
+UtcTime SampleWatch::since_for(Duration hold, UtcTime now) const {
+  Duration longest{};
+  for (const auto& [key, probe] : probes_) longest = std::max(longest, probe.spec.interval);
+  return now - hold - longest;
+}
+
 bool SampleWatch::in_doubt_since(UtcTime since) const {
   bool doubt = false;
   for (const auto& [key, probe] : probes_) {

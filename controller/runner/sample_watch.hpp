@@ -53,6 +53,9 @@ class SampleWatch {
   /// Every probe gave samples since `since`, none breached, and the last one of each was good.
   /// `reasons` says otherwise, a line for each probe.
   [[nodiscard]] bool steady_since(UtcTime since, std::vector<std::string>& reasons) const;
+  /// From when samples count for a steady state that has held for `hold` by `now`: an interval
+  /// earlier, so that a whole sample of each probe lies between, however long it takes.
+  [[nodiscard]] UtcTime since_for(Duration hold, UtcTime now) const;
   /// All that keeps it from being steady is a newest sample that is bad: the next one tells a blip
   /// from a breach.
   [[nodiscard]] bool in_doubt_since(UtcTime since) const;

@@ -98,6 +98,22 @@ TEST(SampleWatch, BadNewestSampleIsInDoubtUntilTheNextOne) {
   EXPECT_FALSE(breached.in_doubt_since(at(0))) << "nor is a bad sample after one";
 }
 
+TEST(SampleWatch, SampleThatTakesAsLongAsTheSteadyStateMustHoldCounts) {
+  World world;
+  world.plan.probes.at(0).spec.interval = 5s;
+  SampleWatch watch(world.experiment, world.plan);
+  const auto slow = [](double from) {
+    SampleSeen seen = p99(from, 50.0);
+    seen.to = at(from + 5);
+    return seen;
+  };
+  watch.observe(slow(0));
+  watch.observe(slow(5));
+  std::vector<std::string> reasons;
+  EXPECT_TRUE(watch.steady_since(watch.since_for(5s, at(10.01)), reasons));
+  EXPECT_FALSE(watch.steady_since(at(10.01) - 5s, reasons)) << "it began before";
+}
+
 TEST(SampleWatch, UsersAreWholeOnlyAfterGoodSamplesOnEnd) {
   World world;
   SampleWatch watch(world.experiment, world.plan);
