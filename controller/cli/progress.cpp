@@ -54,6 +54,15 @@ std::string alert_line(const Event& event) {
                      event.source.substr(event.source.find(':') + 1));
 }
 
+/// " (write-p99)": whose newest sample is out of tolerance.
+std::string unmet_probes(const Json& data) {
+  std::string names;
+  for (const Json& probe : data.value("probes", Json::array()))
+    if (probe.is_object() && !probe.value("met", true))
+      names += (names.empty() ? " (" : ", ") + probe.value("name", "");
+  return names.empty() ? names : names + ")";
+}
+
 }  // namespace
 
 std::string progress_line(const Event& event) {
@@ -69,8 +78,8 @@ std::string progress_line(const Event& event) {
   if (kind.starts_with("injection.")) return injection_line(event);
   if (kind.starts_with("alert.")) return alert_line(event);
   if (kind == event_kind::steady_state && data.contains("wait_us"))
-    return fmt::format("steady   {} the fault: not yet; waiting for up to {}",
-                       data.value("when", ""),
+    return fmt::format("steady   {} the fault: not yet{}; waiting for up to {}",
+                       data.value("when", ""), unmet_probes(data),
                        to_string(Duration{data.value("wait_us", std::int64_t{0})}));
   if (kind == event_kind::steady_state)
     return fmt::format("steady   {} the fault: {}", data.value("when", ""),

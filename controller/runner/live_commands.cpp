@@ -140,7 +140,7 @@ void LiveRun::stop_watching() {
 }
 
 void LiveRun::check_baseline() {
-  baseline_asked_ = utc_now();
+  baseline_asked_ = clock_.now(read_clocks());
   judge_baseline();
 }
 
@@ -148,8 +148,9 @@ void LiveRun::check_baseline() {
 /// no breach, but were it the first of one, users were hurt before the fault.
 void LiveRun::judge_baseline() {
   if (!baseline_asked_ || state_.phase != machine::Phase::baseline) return;
-  const UtcTime now = utc_now();
-  const UtcTime since = std::max(baseline_from_, watch_.since_for(plan_.phases.baseline, now));
+  const UtcTime now = clock_.now(read_clocks());
+  const UtcTime since =
+      std::max(baseline_from_, watch_.since_for(plan_.phases.baseline, utc_now()));
   machine::input::BaselineDone done;
   done.steady = watch_.steady_since(since, done.reasons);
   done.quiet = expected_on_.empty();

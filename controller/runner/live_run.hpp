@@ -101,7 +101,7 @@ class LiveRun {
   machine::State state_;
   SampleWatch watch_;
   UtcTime baseline_from_{};
-  std::optional<UtcTime> baseline_asked_;  ///< and not judged yet
+  std::optional<UtcTime> baseline_asked_;  ///< by clock_, and not judged yet
   bool baseline_waits_ = false;            ///< and it was told
   UtcTime undo_before_{};  ///< the latest instant at which something of ours was still on
   bool awaiting_steady_ = false, steady_told_ = false, alert_told_ = false, store_failed_ = false;

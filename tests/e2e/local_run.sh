@@ -112,6 +112,7 @@ no_file && fail "the folder was expected to stay"
 expect_exit 0 "$agent" recover --config "$work/agent.json"
 expect_exit 2 "${run[@]}" --sham
 nothing_left "after both were killed, and another run"
+
 # 8. A bad sample that stands alone at the end of the baseline is a blip and no breach: every other
 # sample is bad here, once the odd and once the even ones, so that one of the two runs ends on one.
 cat >"$work/blips" <<'TEXT'
@@ -147,7 +148,7 @@ late() {
 late 30s
 expect_exit 0 "$firedrill" run "$work/late.json" --local --agent-config "$work/agent.json" \
   --set "process=$victim" --set within=30s
-said "before the fault: not yet; waiting for up to "
+said "before the fault: not yet (late); waiting for up to "
 late 2s
 expect_exit 2 "$firedrill" run "$work/late.json" --local --agent-config "$work/agent.json" \
   --set "process=$victim" --set within=30s
