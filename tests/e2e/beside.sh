@@ -16,6 +16,8 @@ others() {
   for service in load bursts; do lab service "$1" client-1 "$service"; done
 }
 trap 'status=$?; others start || true; rm -rf "$work"; exit $status' EXIT
+# What is firing when a Prometheus stops stays on in Alertmanager: nobody says that it is over.
+[ -z "$watching" ] || wait_quiet
 others stop
 lab service start db-1 etcd
 for router in rt-1 rt-2; do lab service start "$router" bird; done

@@ -11,5 +11,6 @@ run=$(run_json .measures.run)
 events "$run" >"$work/events"
 ! grep -q '"kind":"injection' "$work/events" || fail "a sham run injected something"
 ! grep -q '"kind":"alert.firing"' "$work/events" || fail "an alert fired without a fault"
+has '.kind == "run.phase" and .data.outcome == "completed"' "a run that went to its end"
 expect_exit 0 "$firedrill" report "$run"
-said "nothing was injected"
+said "nothing was injected, and monitoring stayed quiet"
