@@ -88,8 +88,11 @@ std::string what_happened(const Measures& measures, const Experiment& experiment
     const bool alarm = std::ranges::any_of(measures.alerts, [](const AlertSpan& alert) {
       return alert.fired && !alert.before_injection && (alert.expected || alert.forbidden);
     });
-    return alarm ? "A sham run: nothing was injected, and an alert fired all the same."
-                 : "A sham run: nothing was injected, and monitoring stayed quiet.";
+    if (alarm) return "A sham run: nothing was injected, and an alert fired all the same.";
+    if (!measures.doubts.empty())
+      return fmt::format("A sham run that cannot say whether monitoring stays quiet: {}.",
+                         measures.doubts.front());
+    return "A sham run: nothing was injected, and monitoring stayed quiet.";
   }
   if (!measures.points.injected)
     return "No fault was confirmed on any host, so nothing can be said.";

@@ -28,7 +28,7 @@ constexpr std::array<VerdictWord, 5> kVerdicts{{{Verdict::pass, "pass", 0},
 /// A sham run asks whether monitoring is quiet when nothing happens. It can never pass: nothing was
 /// there to be detected.
 std::vector<std::string> sham_reasons(const Measures& measures) {
-  std::vector<std::string> reasons;
+  std::vector<std::string> reasons = measures.doubts;
   for (const AlertSpan& alert : measures.alerts)
     if ((alert.expected || alert.forbidden) && alert.fired && !alert.before_injection)
       reasons.push_back(fmt::format("sham run: false alarm: '{}' fired though nothing was injected",

@@ -144,6 +144,18 @@ TEST(Sentence, SaysWhoMendedIt) {
   EXPECT_TRUE(sentence({.alert = {}, .ack = {}}).contains("none of the expected alerts fired"));
 }
 
+TEST(Sentence, AShamRunWasQuietOnlyIfItWasWatched) {
+  std::vector<Event> events = testing::tell({.sham = true});
+  const Told quiet(events);
+  EXPECT_TRUE(what_happened(quiet.measures, quiet.experiment).contains("monitoring stayed quiet"));
+  events.back().data["outcome"] = "not-started";
+  events.back().data["reasons"] = {"HostTcpRetransmits is firing already"};
+  const Told refused(events);
+  EXPECT_EQ(what_happened(refused.measures, refused.experiment),
+            "A sham run that cannot say whether monitoring stays quiet: HostTcpRetransmits is "
+            "firing already.");
+}
+
 TEST(Numbers, KeepThreeDigitsAndNoExponent) {
   EXPECT_EQ(reporting::number(258.34), "258");
   EXPECT_EQ(reporting::number(62.14), "62.1");

@@ -118,6 +118,16 @@ TEST(Verdict, ShamRunsAreInconclusiveAndSayWhatTheyFound) {
   EXPECT_TRUE(gives(noisy, "false alarm"));
 }
 
+TEST(Verdict, AShamRunThatNeverBeganSaysWhyAndNothingOfQuiet) {
+  std::vector<Event> events = tell({.sham = true});
+  events.back().data["outcome"] = "not-started";
+  events.back().data["reasons"] = {"HostTcpRetransmits is firing already"};
+  const Scorecard card = scored(events);
+  EXPECT_EQ(card.verdict, Verdict::inconclusive);
+  EXPECT_TRUE(gives(card, "is firing already"));
+  EXPECT_FALSE(gives(card, "as it should be"));
+}
+
 // A failed action that counts as "completed": no score without a confirmed injection.
 TEST(Trap, NothingInjectedIsNeverAScore) {
   std::vector<Event> events = tell();
