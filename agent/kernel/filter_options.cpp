@@ -142,6 +142,8 @@ Result<void> parse_action(std::span<const std::byte> bytes, bool first, Filter& 
   std::string cookie;
   if (const auto raw = action->find(TCA_ACT_COOKIE))
     cookie.assign(reinterpret_cast<const char*>(raw->data()), raw->size());
+  if (cookie.size() > TC_COOKIE_MAX_SIZE)
+    return fail(ErrorCode::corrupt, "a filter's action has a cookie longer than any can be");
   filter.content += fmt::format(" {}[{}]", kind, hex(std::as_bytes(std::span(cookie))));
   if (!first) return {};
   filter.cookie = cookie;

@@ -181,6 +181,23 @@ TEST(ParseFilter, DamagedBytesAreRefusedOrReadButNeverOverrun) {
   }
 }
 
+TEST(ParseFilter, ACookieLongerThanTheKernelKeepsIsDamage) {
+  const auto with_cookie = [](std::size_t size) {
+    AttributeWriter cookie, action, actions;
+    cookie.put_bytes(TCA_ACT_COOKIE, std::vector<std::byte>(size));
+    action.put_bytes(1, cookie.bytes());
+    actions.put_bytes(TCA_FLOWER_ACT, action.bytes());
+    return actions.bytes();
+  };
+  Filter filter = of_kind("flower");
+  EXPECT_TRUE(parse_filter_options(with_cookie(TC_COOKIE_MAX_SIZE), filter));
+  EXPECT_EQ(filter.cookie.size(), TC_COOKIE_MAX_SIZE);
+  filter = of_kind("flower");
+  const auto read = parse_filter_options(with_cookie(TC_COOKIE_MAX_SIZE + 1), filter);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::corrupt);
+}
+
 TEST(ParseFilter, UnknownKindIsComparedByItsPlaceOnly) {
   Filter filter = of_kind("route");
   EXPECT_TRUE(parse_filter_options({}, filter));
