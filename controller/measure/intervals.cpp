@@ -70,6 +70,10 @@ Interval time_to_acknowledge(const Experiment& experiment, const Measures& measu
   return interval;
 }
 
+bool whole_before_undo(const ClockPoints& points) {
+  return points.recovered && points.reverted && points.recovered->at < points.reverted->at;
+}
+
 Interval time_to_mitigate(const Experiment& experiment, const Measures& measures) {
   Interval interval = named("TTM", "t_imp", "t_mit");
   interval.objective = experiment.objectives.ttm;
@@ -78,7 +82,11 @@ Interval time_to_mitigate(const Experiment& experiment, const Measures& measures
   if (!points.injected) interval.why_none = without_injection(measures);
   else if (!points.impacted) interval.why_none = kNeverHurt;
   else if (measures.mitigated_by == "undo")
-    interval.why_none = "nobody mitigated it: recovery only followed our own undo";
+    interval.why_none =
+        whole_before_undo(points)
+            ? "nobody mitigated it for sure: users were whole for less than steady-for before our "
+              "own undo"
+            : "nobody mitigated it: recovery only followed our own undo";
   else censor(interval, *points.impacted, measures.ended);
   return interval;
 }

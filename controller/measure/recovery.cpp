@@ -128,7 +128,8 @@ void recovery(const std::vector<Track>& tracks, const Experiment& experiment, co
   const std::optional<Instant> whole =
       seen_while_on(steady_from(tracks, impacted, hold, off), measures);
   const std::optional<UtcTime> ours = first_own_end(measures);
-  if (whole && (!ours || whole->at < *ours)) {
+  // One good sample between two bad ones looks like it; only time can tell, before our undo does.
+  if (whole && (!ours || *ours - whole->at >= hold)) {
     points.mitigated = whole;
     measures.mitigated_by =
         somebody_acted(log, measures, whole->latest()) ? "responders" : "system";

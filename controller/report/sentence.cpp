@@ -78,6 +78,11 @@ std::string recovery_words(const Measures& measures) {
     return fmt::format("responders had users whole again {} after the impact", took);
   if (measures.mitigated_by == "system")
     return fmt::format("the system mended itself {} after the impact, and nobody acted", took);
+  if (points.reverted && points.recovered->at < points.reverted->at)
+    return fmt::format(
+        "users were whole again after {}, too shortly before the fault was taken off "
+        "to be told apart from it",
+        took);
   return fmt::format("users were whole again after {}, only because the fault was taken off", took);
 }
 

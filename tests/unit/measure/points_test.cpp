@@ -133,6 +133,18 @@ TEST(Points, RecoveryAfterOurOwnUndoIsNobodysMitigation) {
   EXPECT_TRUE(ttm.why_none.contains("our own undo")) << ttm.why_none;
 }
 
+TEST(Points, AGoodMomentJustBeforeOurOwnUndoIsNoMitigation) {
+  // The undo is at 60 s, and whole is who stays so for the 5 s of steady-for.
+  const Measures late = measured(tell({.whole = 57, .check = {}, .raise = {}, .end = 80}));
+  EXPECT_FALSE(late.points.mitigated);
+  EXPECT_EQ(late.mitigated_by, "undo");
+  const Interval& ttm = interval(late, "TTM");
+  EXPECT_FALSE(ttm.value);
+  EXPECT_TRUE(ttm.why_none.contains("for less than steady-for")) << ttm.why_none;
+  const Measures early = measured(tell({.whole = 53, .check = {}, .raise = {}, .end = 80}));
+  EXPECT_EQ(early.mitigated_by, "system");
+}
+
 TEST(Points, ASystemThatMendsItselfIsNotCalledResponders) {
   const Measures measures = measured(tell({.check = {}, .raise = {}}));
   EXPECT_EQ(measures.mitigated_by, "system");
