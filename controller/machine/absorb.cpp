@@ -49,6 +49,8 @@ class Absorber {
           done.steady ? "an expected alert was there before the fault: detection could not be told"
                       : "the steady state did not hold before the fault");
     for (const std::string& reason : done.reasons) note(state_, reason);
+    if (state_.phases.baseline_within <= state_.phases.baseline)
+      note(state_, "nothing was waited for: phases.baseline-within says how long it may take");
     return Cue::trouble;
   }
 

@@ -88,7 +88,7 @@ TEST(Run, ABaselineThatIsNotSteadyOrNotQuietInjectsNothing) {
     drive.feed(input::BaselineDone{steady, quiet, {"write-p99 was 900 ms"}});
     EXPECT_EQ(drive.state.phase, Phase::finished);
     EXPECT_EQ(drive.state.outcome, Outcome::not_started);
-    EXPECT_THAT(drive.state.reasons, SizeIs(2));
+    EXPECT_THAT(drive.state.reasons, SizeIs(3));
     EXPECT_THAT(drive.asked<command::Prepare>(), IsEmpty());
     EXPECT_THAT(drive.asked<command::StopWatching>(), SizeIs(1));
   }
