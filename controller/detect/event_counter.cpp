@@ -85,7 +85,7 @@ Result<EventCount> PrometheusClient::count(const CountQuery& wanted) {
 
 Result<Duration> PrometheusClient::covered(const std::string& expression, Duration window) {
   constexpr int kSteps = 100;
-  constexpr int kLevels = 3;
+  constexpr int kLevels = 4;  // from 30 days to seconds
   Duration span = window, known{};
   for (int level = 0; level < kLevels; ++level) {
     const Duration step = std::max<Duration>(span / kSteps, 1s);

@@ -34,7 +34,7 @@ class PrometheusClient {
   /// One request for all that `query` asks, so that all is of one instant.
   [[nodiscard]] Result<EventCount> count(const CountQuery& query);
   /// For how much of the last `window` this expression has a value; to about a hundredth of the
-  /// window, and finer for what is young. At most three requests.
+  /// window, and finer for what is young. At most four requests.
   [[nodiscard]] Result<Duration> covered(const std::string& expression, Duration window);
   /// Any page, as text. @errors as get_ok()
   [[nodiscard]] Result<HttpAnswer> page(const std::string& url);

@@ -102,6 +102,15 @@ TEST(EventCounter, YoungDataAreMeasuredFiner) {
   EXPECT_EQ(world.client->covered("sum(a)", 30 * 24h).value(), 40 * 23'328ms);
 }
 
+TEST(EventCounter, SecondsOfDataAreCoveredToo) {
+  World world;
+  world.say(vector_of({}));
+  world.say(vector_of({}));
+  world.say(vector_of({}));            // no step of 23.328 s
+  world.say(vector_of({{"", "12"}}));  // of 1 s each: a cluster that was started just now
+  EXPECT_EQ(world.client->covered("sum(a)", 30 * 24h).value(), 12s);
+}
+
 TEST(EventCounter, NothingIsCoveredWithoutData) {
   World world;
   world.say(vector_of({}));
