@@ -8,17 +8,7 @@ pairs=${FIREDRILL_PAIRS:-}
 lab up --bare 2>/dev/null || fail "the lab does not come up"
 lab copy-in "$root/build/release/bin/host_snapshot" /run/host_snapshot
 lab copy-in "$here/beside_on_host.sh" /run/beside_on_host.sh
-# Only what faults act on: nobody's monitoring is asked here, and an emulated guest is quicker without.
-watching=$(lab exec guest -- sh -c 'pgrep -x prometheus' || true)
-others() {
-  [ -n "$watching" ] || return 0
-  lab service "$1" mon-1 prometheus
-  for service in load bursts; do lab service "$1" client-1 "$service"; done
-}
-trap 'status=$?; others start || true; rm -rf "$work"; exit $status' EXIT
-# What is firing when a Prometheus stops stays on in Alertmanager: nobody says that it is over.
-[ -z "$watching" ] || wait_quiet
-others stop
+without_monitoring
 lab service start db-1 etcd
 for router in rt-1 rt-2; do lab service start "$router" bird; done
 for host in db-1 rt-1; do lab agents start "$host"; done

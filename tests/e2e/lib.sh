@@ -108,6 +108,21 @@ detected() { has ".kind == \"alert.firing\" and .data.alertname == \"$1\"" "the 
 run_json() { jq -r "$1" "$work/run.json"; }
 events() { "$firedrill" report "$1" --format events; }
 
+# Leaves in the guest only what faults act on, until this test ends: for tests that ask nobody's
+# monitoring. An emulated guest is quicker without.
+without_monitoring() {
+  [ -n "$(lab exec guest -- sh -c 'pgrep -x prometheus' || true)" ] || return 0
+  # What is firing when a Prometheus stops stays on in Alertmanager: nobody says that it is over.
+  wait_quiet
+  trap 'status=$?; monitoring start || true; rm -rf "$work"; exit $status' EXIT
+  monitoring stop
+}
+
+monitoring() {
+  lab service "$1" mon-1 prometheus
+  for service in load bursts; do lab service "$1" client-1 "$service"; done
+}
+
 # What the faults can leave on a host: filters, qdiscs, ifbs, ring sizes, open injections.
 snapshot() {
   # shellcheck disable=SC2016
