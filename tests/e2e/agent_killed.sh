@@ -5,7 +5,6 @@ source "$(dirname "$0")/lib.sh"
 
 kills=${FIREDRILL_KILLS:-10}
 times=()
-without_monitoring
 lab copy-in "$root/build/release/bin/host_snapshot" /run/host_snapshot
 snapshot db-1 >"$work/before-db-1"
 lab exec db-1 -- sh -c '/run/host_snapshot >/run/before'
