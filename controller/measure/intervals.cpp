@@ -70,10 +70,6 @@ Interval time_to_acknowledge(const Experiment& experiment, const Measures& measu
   return interval;
 }
 
-bool whole_before_undo(const ClockPoints& points) {
-  return points.recovered && points.reverted && points.recovered->at < points.reverted->at;
-}
-
 Interval time_to_mitigate(const Experiment& experiment, const Measures& measures) {
   Interval interval = named("TTM", "t_imp", "t_mit");
   interval.objective = experiment.objectives.ttm;
@@ -83,7 +79,7 @@ Interval time_to_mitigate(const Experiment& experiment, const Measures& measures
   else if (!points.impacted) interval.why_none = kNeverHurt;
   else if (measures.mitigated_by == "undo")
     interval.why_none =
-        whole_before_undo(points)
+        measures.undo_too_near
             ? "nobody mitigated it for sure: users were whole for less than steady-for before our "
               "own undo"
             : "nobody mitigated it: recovery only followed our own undo";

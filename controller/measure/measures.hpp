@@ -31,6 +31,7 @@ struct Measures {
   std::optional<bool> steady_before, steady_after;
   bool baseline_quiet = true;  ///< no expected alert was pending or firing before t_inj
   std::string mitigated_by;    ///< "responders", "system" (nobody acted), "undo" (ours: no TTM), ""
+  bool undo_too_near = false;  ///< users were whole before our undo, but not for steady-for
   std::string halted_by;       ///< who or what stopped it, and why, or empty
   std::optional<UtcTime> halted_at;
   std::vector<std::string> doubts;  ///< reasons why the verdict may only be inconclusive

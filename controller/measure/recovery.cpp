@@ -135,6 +135,7 @@ void recovery(const std::vector<Track>& tracks, const Experiment& experiment, co
         somebody_acted(log, measures, whole->latest()) ? "responders" : "system";
   } else if (points.recovered) {
     measures.mitigated_by = "undo";
+    measures.undo_too_near = whole && ours && whole->at < *ours;
   }
 }
 

@@ -78,7 +78,7 @@ std::string recovery_words(const Measures& measures) {
     return fmt::format("responders had users whole again {} after the impact", took);
   if (measures.mitigated_by == "system")
     return fmt::format("the system mended itself {} after the impact, and nobody acted", took);
-  if (points.reverted && points.recovered->at < points.reverted->at)
+  if (measures.undo_too_near)
     return fmt::format(
         "users were whole again after {}, too shortly before the fault was taken off "
         "to be told apart from it",

@@ -47,6 +47,9 @@ TEST(FlapMeasures, AnOffPeriodIsNobodysMitigation) {
   const Measures measures = measure(tell_flap()).value();
   EXPECT_TRUE(measures.points.recovered);
   EXPECT_FALSE(measures.points.mitigated) << "10 s of peace each time, longer than steady-for";
+  const auto ttm = std::ranges::find(measures.intervals, "TTM", &Interval::name);
+  ASSERT_NE(ttm, measures.intervals.end());
+  EXPECT_TRUE(ttm->why_none.contains("only followed our own undo")) << ttm->why_none;
   EXPECT_EQ(measures.mitigated_by, "undo");
 }
 

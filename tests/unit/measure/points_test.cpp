@@ -138,6 +138,7 @@ TEST(Points, AGoodMomentJustBeforeOurOwnUndoIsNoMitigation) {
   const Measures late = measured(tell({.whole = 57, .check = {}, .raise = {}, .end = 80}));
   EXPECT_FALSE(late.points.mitigated);
   EXPECT_EQ(late.mitigated_by, "undo");
+  EXPECT_TRUE(late.undo_too_near);
   const Interval& ttm = interval(late, "TTM");
   EXPECT_FALSE(ttm.value);
   EXPECT_TRUE(ttm.why_none.contains("for less than steady-for")) << ttm.why_none;
