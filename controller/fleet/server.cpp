@@ -323,7 +323,8 @@ asio::awaitable<void> serve(CorePtr core, tcp::socket socket) {
   const auto [error] = co_await stream->async_handshake(TlsStream::server, kTuple);
   if (error) {
     // A bare connect and close is how load balancers look whether a port is open.
-    if (error != asio::error::eof && error != asio::error::connection_reset)
+    if (error != asio::error::eof && error != asio::error::connection_reset &&
+        error != asio::ssl::error::stream_truncated)
       core->hooks.refused(remote, "TLS: " + error.message() + (why->empty() ? "" : ": " + *why));
     co_return;
   }

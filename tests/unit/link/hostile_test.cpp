@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -119,6 +120,17 @@ TEST_F(HostileTest, WhoHoldsTheHandshakeIsDropped) {
   bystander_.reset();
   start_fleet(config);
   EXPECT_TRUE(closes_on_the_mute(fleet_->port()));
+}
+
+TEST_F(HostileTest, WhoOnlyLooksWhetherThePortIsOpenIsNotRefused) {
+  {
+    const MuteCrowd lookers{fleet_->port(), 3};
+  }
+  auto client = upgraded();
+  client->send_frame(kBinary, "\x01");
+  expect_close(std::move(client));
+  EXPECT_TRUE(wait_for([&] { return !log_.refused().empty(); }));
+  EXPECT_THAT(log_.refused(), Each(HasSubstr("binary")));
 }
 
 TEST_F(HostileTest, ConnectionsBeyondTheLimitAreClosed) {
