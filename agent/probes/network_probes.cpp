@@ -156,7 +156,8 @@ class TcpProbe final : public Probe {
 }  // namespace
 
 std::vector<std::string_view> operation_values() {
-  return {"p50_ms", "p95_ms", "p99_ms", "max_ms", "mean_ms", "error_ratio", "count"};
+  return {"p50_ms", "p95_ms", "p99_ms", "max_ms", "mean_ms", "error_ratio", "failures_in_a_row",
+          "count"};
 }
 
 Result<void> check_url(std::string_view url) {

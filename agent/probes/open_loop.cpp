@@ -40,6 +40,7 @@ void OpenLoopSession::restart(Instant now) {
   }
   waiting_.clear();
   outcomes_.clear();
+  failures_in_a_row_ = 0;
   cursor_ = next_start_ = now;
 }
 
@@ -112,9 +113,13 @@ rpc::Sample OpenLoopSession::collect(Instant from, Instant end) {
   sample.from_us = real - micros_between(from, now).count();
   sample.to_us = real - micros_between(end, now).count();
   std::vector<Duration> latencies;
+  std::int64_t longest_row = 0;
+  std::ranges::sort(outcomes_, {}, &Outcome::scheduled);  // they came as they ended
   std::erase_if(outcomes_, [&](const Outcome& outcome) {
     if (outcome.scheduled >= end) return false;
     ++sample.count;
+    failures_in_a_row_ = outcome.error.empty() ? 0 : failures_in_a_row_ + 1;
+    longest_row = std::max(longest_row, failures_in_a_row_);
     if (!outcome.error.empty()) {
       ++sample.errors;
       sample.error = outcome.error;
@@ -124,9 +129,10 @@ rpc::Sample OpenLoopSession::collect(Instant from, Instant end) {
   });
   sample.values = latency_values(std::move(latencies));
   sample.values["count"] = static_cast<double>(sample.count);
-  if (sample.count > 0)
-    sample.values["error_ratio"] =
-        static_cast<double>(sample.errors) / static_cast<double>(sample.count);
+  if (sample.count == 0) return sample;
+  sample.values["error_ratio"] =
+      static_cast<double>(sample.errors) / static_cast<double>(sample.count);
+  sample.values["failures_in_a_row"] = static_cast<double>(longest_row);
   return sample;
 }
 

@@ -42,7 +42,10 @@ struct Pace {
 
 /// Values: p50_ms, p95_ms, p99_ms, max_ms, mean_ms over the operations that succeeded or timed
 /// out (these with the time-out itself: a lower bound; a quick refusal says nothing about
-/// latency), error_ratio and count. No latencies, or no error_ratio, when there were none.
+/// latency), count, error_ratio, and failures_in_a_row: the longest run of operations that failed
+/// one after the other, in the order of their starts, counting those of earlier windows that ran on
+/// into this one (what a health check with a failure threshold goes by). No latencies, or nothing
+/// but count, when there were none.
 class OpenLoopSession final : public ProbeSession {
  public:
   OpenLoopSession(std::unique_ptr<Transport> transport, Pace pace)
@@ -78,7 +81,8 @@ class OpenLoopSession final : public ProbeSession {
   Instant next_start_{};           ///< when the next operation is due
   std::deque<Instant> waiting_;    ///< due, but every slot is taken
   std::array<std::optional<Instant>, kMaxInFlight> slots_;
-  std::deque<Outcome> outcomes_;  ///< of this window and of what already runs after it
+  std::int64_t failures_in_a_row_ = 0;  ///< at the end of the last window
+  std::deque<Outcome> outcomes_;        ///< of this window and of what already runs after it
 };
 
 }  // namespace firedrill::agent

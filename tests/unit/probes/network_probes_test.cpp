@@ -1,4 +1,5 @@
 // http, tcp and etcd against a real server on loopback: what is counted, and as what.
+#include <atomic>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -45,6 +46,26 @@ TEST(HttpProbe, CountsOperationsOfTheWindowOnOneKeptConnection) {
   EXPECT_EQ(first->values.at("error_ratio"), 0);
   EXPECT_EQ(first->values.at("count"), 10);
   EXPECT_LT(server.connections(), server.requests()) << "connections must be reused";
+}
+
+/// What a health check with a failure threshold goes by.
+TEST(HttpProbe, CountsFailuresInARowAcrossWindows) {
+  std::atomic<int> asked = 0;
+  // Of each ten: a good one, two failures, good ones, and three that run on into the next ten.
+  WebServer server([&](const WebRequest&) {
+    const int n = asked++ % 10;
+    return WebResponse{.status = n == 1 || n == 2 || n >= 7 ? 503 : 200};
+  });
+  const auto session = open("http", {{"url", server.url()}, {"rate", 25}, {"timeout", "10s"}});
+  const auto first = session->sample(280ms);   // 0 to 6
+  const auto second = session->sample(160ms);  // 7 to 10: three, then a good one
+  const auto third = session->sample(280ms);   // 11 to 17: two; the last begins a row of three
+  const auto fourth = session->sample(120ms);  // 18 to 20: two more, then a good one
+  ASSERT_TRUE(first && second && third && fourth);
+  EXPECT_EQ(first->values.at("failures_in_a_row"), 2);
+  EXPECT_EQ(second->values.at("failures_in_a_row"), 3);
+  EXPECT_EQ(third->values.at("failures_in_a_row"), 2);
+  EXPECT_EQ(fourth->values.at("failures_in_a_row"), 3) << "one of them was in the window before";
 }
 
 TEST(HttpProbe, JudgesStatusAndBody) {
