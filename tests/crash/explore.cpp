@@ -176,6 +176,28 @@ Result<void> try_one(Stage& stage, const Case& what, Pass pass, const Point& poi
               fmt::format("'{}' does not come to {}", what.name, to_string(point)));
 }
 
+using Points = std::vector<std::pair<Point, std::string>>;
+
+/// Each point of such a name, and how long the host took to be as it was.
+Result<void> explore_named(Stage& stage, const Case& what, Pass pass, const Points& points,
+                           const std::string& name, CaseResult& result) {
+  const int tried_before = result.trials;
+  for (const auto& [point, operation] : points) {
+    if (!operation.contains(name)) continue;
+    CaseResult one;
+    if (auto done = try_one(stage, what, pass, point, one); !done) return done;
+    fmt::print("'{}', pass {}, {}, killed before {}: as before after {} ms\n", what.name,
+               static_cast<int>(pass), to_string(point), operation, one.slowest.count());
+    std::fflush(stdout);
+    ++result.points[point.phase];
+    result.trials += one.trials;
+    result.failures += one.failures;
+    result.slowest = std::max(result.slowest, one.slowest);
+  }
+  if (result.trials > tried_before) return {};
+  return fail(ErrorCode::not_found, fmt::format("'{}' has no point before '{}'", what.name, name));
+}
+
 }  // namespace
 
 Result<std::vector<std::pair<Point, std::string>>> points_of(Stage& stage, const Case& what) {
@@ -221,6 +243,11 @@ Result<CaseResult> explore(Stage& stage, const Case& what, const ExploreOptions&
   for (const Pass pass : options.passes) {
     if (options.point) {
       if (auto done = try_one(stage, what, pass, *options.point, result); !done)
+        return std::unexpected(done.error());
+      continue;
+    }
+    if (!options.before.empty()) {
+      if (auto done = explore_named(stage, what, pass, *points, options.before, result); !done)
         return std::unexpected(done.error());
       continue;
     }

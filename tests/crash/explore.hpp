@@ -19,6 +19,7 @@ struct Shard {
 struct ExploreOptions {
   std::vector<Pass> passes{Pass::agent_killed, Pass::both_killed};
   std::optional<Point> point;  ///< only this one
+  std::string before;          ///< only points whose operation has this in its name
   bool recovery = false;       ///< also each point of the recovery after a crash of both
   Shard shard;
 };

@@ -28,7 +28,7 @@ struct Options {
   std::string cases;
   std::string directory = "/run/firedrill-crash";
   std::vector<std::string> faults;
-  std::string only_case, point, shard = "0/1";
+  std::string only_case, point, before, shard = "0/1";
   int pass = 0;
   bool recovery = false;
   RandomOptions random;
@@ -63,6 +63,7 @@ Result<std::vector<Case>> chosen_cases(const Options& options) {
 Result<ExploreOptions> explore_options(const Options& options) {
   ExploreOptions out;
   out.recovery = options.recovery;
+  out.before = options.before;
   if (options.pass != 0) out.passes = {static_cast<Pass>(options.pass)};
   if (!options.point.empty()) {
     out.point = parse_point(options.point);
@@ -150,6 +151,9 @@ int main(int argc, char** argv) {
   explore->add_flag("--recovery", options.recovery,
                     "also at each point of the recovery after agent and guardian were killed");
   explore->add_option("--point", options.point, "only this one, e.g. apply:7");
+  explore->add_option(
+      "--before", options.before,
+      "only before operations of such a name, and tell each one's time, e.g. resume");
   explore->add_option("--shard", options.shard, "K/N: each N-th point, from the K-th on");
   explore->footer(
       "Example: crash_explorer explore --agent /run/crash/firedrill-agent "

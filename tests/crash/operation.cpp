@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/dm-ioctl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
@@ -147,14 +148,25 @@ std::optional<std::string> netlink_operation(int protocol, std::string_view byte
 
 /// Device-mapper's are marked as both reading and writing, whatever they do.
 bool only_reads(std::uint64_t request) {
-  constexpr std::uint64_t kDeviceMapper = 0xfd;
-  constexpr std::array<std::uint64_t, 7> kReadingDeviceMapper{0x00, 0x02, 0x07, 0x0b,
-                                                              0x0c, 0x0d, 0x11};
+  constexpr std::array<std::uint64_t, 7> kReadingDeviceMapper{
+      DM_VERSION_CMD,      DM_LIST_DEVICES_CMD,  DM_DEV_STATUS_CMD,        DM_TABLE_DEPS_CMD,
+      DM_TABLE_STATUS_CMD, DM_LIST_VERSIONS_CMD, DM_GET_TARGET_VERSION_CMD};
   constexpr std::array<std::uint64_t, 4> kOthers{0x5401, 0x541b, 0x5413,
                                                  0xc020660b};  // terminal, size, extents
-  if (_IOC_TYPE(request) == kDeviceMapper)
+  if (_IOC_TYPE(request) == DM_IOCTL)
     return std::ranges::find(kReadingDeviceMapper, _IOC_NR(request)) != kReadingDeviceMapper.end();
   return _IOC_DIR(request) == _IOC_READ || std::ranges::find(kOthers, request) != kOthers.end();
+}
+
+std::string ioctl_name(const Call& call) {
+  const std::uint64_t request = call.args[1];
+  if (request == DM_TABLE_LOAD) return "device-mapper load table";
+  if (request == DM_TABLE_CLEAR) return "device-mapper clear table";
+  if (request == DM_DEV_SUSPEND)
+    if (const auto header = read_plain<dm_ioctl>(call.bytes))
+      return fmt::format("device-mapper {}",
+                         (header->flags & DM_SUSPEND_FLAG) != 0 ? "suspend" : "resume");
+  return fmt::format("ioctl {:#x} {}", request, call.target);
 }
 
 /// A pipe leads to another process; events, timers and memory files of ours lead nowhere.
@@ -215,7 +227,6 @@ Needs needs_of(long number) {
       return {.bytes = 1, .size = 2};
     case SYS_writev:
     case SYS_pwritev:
-    case SYS_ioctl:
     case SYS_fsync:
     case SYS_fdatasync:
     case SYS_fallocate:
@@ -224,6 +235,8 @@ Needs needs_of(long number) {
     case SYS_fsetxattr:
     case SYS_fremovexattr:
       return {.target = true};
+    case SYS_ioctl:  // its argument may be a number: then nothing is read
+      return {.target = true, .bytes = 2, .fixed = sizeof(dm_ioctl)};
     case SYS_clone3:
       return {.bytes = 0, .fixed = sizeof(std::uint64_t)};
     case SYS_openat:
@@ -268,7 +281,7 @@ std::optional<std::string> operation_of(const Call& call) {
       break;
     case SYS_ioctl:
       if (only_reads(call.args[1])) return std::nullopt;
-      return fmt::format("ioctl {:#x} {}", call.args[1], call.target);
+      return ioctl_name(call);
     default:
       break;
   }

@@ -5,9 +5,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/dm-ioctl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -63,6 +65,17 @@ TEST(Operations, DeviceMapperIsAskedWithoutBeingChanged) {
   EXPECT_FALSE(operation_of({SYS_ioctl, {4, 0xc138fd07}, "/dev/mapper/control", {}, {}, {}}));
   EXPECT_TRUE(operation_of({SYS_ioctl, {4, 0xc138fd09}, "/dev/mapper/control", {}, {}, {}}))
       << "loads a table";
+}
+
+TEST(Operations, SuspendingADeviceAndResumingItAreOneCallWithTwoNames) {
+  dm_ioctl header{};
+  Call call{SYS_ioctl, {4, DM_DEV_SUSPEND}, "/dev/mapper/control", {}, {}, bytes_of(header)};
+  EXPECT_EQ(operation_of(call), "device-mapper resume");
+  header.flags = DM_SUSPEND_FLAG;
+  call.bytes = bytes_of(header);
+  EXPECT_EQ(operation_of(call), "device-mapper suspend");
+  call.args[1] = DM_TABLE_LOAD;
+  EXPECT_EQ(operation_of(call), "device-mapper load table");
 }
 
 TEST(Operations, OpeningIsOneOnlyWhereItMakesAFile) {
