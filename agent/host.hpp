@@ -31,15 +31,19 @@ class Network {
   [[nodiscard]] virtual Result<std::optional<kernel::IfIndex>> interface_towards(
       const kernel::IpAddress& address) = 0;
 
-  /// Makes an ifb, down, with one queue. Name and address exist from its first instant; the two
-  /// idle devices that loading the module makes are removed again.
+  /// Makes an ifb, down, with one queue. Name, address and group exist from its first instant; the
+  /// two idle devices that loading the module makes are removed again.
   /// @errors already_exists  the name is taken;  unsupported  no ifb in this kernel
   [[nodiscard]] virtual Result<kernel::IfIndex> create_ifb(const std::string& name,
-                                                           const kernel::MacAddress& address) = 0;
+                                                           const kernel::MacAddress& address,
+                                                           std::uint32_t group) = 0;
   /// Sets the alias, keeps IPv6 from addressing it, and brings it up.
   [[nodiscard]] virtual Result<void> start_ifb(kernel::IfIndex ifb, const std::string& alias) = 0;
   /// Packets still queued in it are lost; a filter that still redirects to it is a black hole.
   [[nodiscard]] virtual Result<void> delete_link(kernel::IfIndex link) = 0;
+  /// All that are in that group now: look first. They go at once, so the kernel waits for its
+  /// readers once and not for each. @errors invalid_input  group 0
+  [[nodiscard]] virtual Result<void> delete_link_group(std::uint32_t group) = 0;
 
   [[nodiscard]] virtual Result<std::vector<kernel::Qdisc>> qdiscs(kernel::IfIndex link) = 0;
   /// The classes below the link's qdiscs, one line each without counters, for comparison.

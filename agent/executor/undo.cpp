@@ -37,22 +37,21 @@ void judge(UndoAttempt& attempt, const Result<Verification>& verified, bool supe
   }
 }
 
-void undo_and_verify(UndoAttempt& attempt, const Fault& fault, Host& host, const Json& record) {
+void call_undo(UndoAttempt& attempt, const Fault& fault, Host& host, const Json& record) {
   const auto undone = guarded("undo", [&] { return fault.undo(host, record); });
-  if (!undone) {
-    attempt.call_failed = true;
-    attempt.differences = {"undo failed: " + describe(undone.error())};
+  attempt.called = undone.has_value();
+  if (undone) {
+    attempt.outcome = to_text(*undone);
     return;
   }
-  attempt.outcome = to_text(*undone);
-  judge(attempt, guarded("verify", [&] { return fault.verify(host, record); }),
-        *undone == UndoOutcome::superseded);
+  attempt.call_failed = true;
+  attempt.differences = {"undo failed: " + describe(undone.error())};
 }
 
 }  // namespace
 
-UndoAttempt attempt_undo(const Fault& fault, Host& host, const JournalEntry& entry,
-                         std::string_view boot_id, const Clock& clock) {
+UndoAttempt begin_undo(const Fault& fault, Host& host, const JournalEntry& entry,
+                       std::string_view boot_id, const Clock& clock) {
   UndoAttempt attempt;
   attempt.started = clock.utc();
   if (entry.apply_order == 0) {
@@ -65,9 +64,24 @@ UndoAttempt attempt_undo(const Fault& fault, Host& host, const JournalEntry& ent
       attempt.clean = verified && verified->clean();
       attempt.outcome = kAlreadyGone;
     }
-    if (!attempt.clean) undo_and_verify(attempt, fault, host, entry.record);
+    if (!attempt.clean) call_undo(attempt, fault, host, entry.record);
   }
   attempt.done = clock.utc();
+  return attempt;
+}
+
+void verify_undo(UndoAttempt& attempt, const Fault& fault, Host& host, const JournalEntry& entry,
+                 const Clock& clock) {
+  if (!attempt.called) return;
+  judge(attempt, guarded("verify", [&] { return fault.verify(host, entry.record); }),
+        attempt.outcome == kSuperseded);
+  attempt.done = clock.utc();
+}
+
+UndoAttempt attempt_undo(const Fault& fault, Host& host, const JournalEntry& entry,
+                         std::string_view boot_id, const Clock& clock) {
+  UndoAttempt attempt = begin_undo(fault, host, entry, boot_id, clock);
+  verify_undo(attempt, fault, host, entry, clock);
   return attempt;
 }
 

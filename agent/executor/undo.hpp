@@ -18,6 +18,7 @@ struct UndoAttempt {
   bool clean = false;        ///< undone, and read back to be so
   bool call_failed = false;  ///< undo or verify could not be carried out; may pass by itself
   bool rebooted = false;     ///< its boot is over: what the kernel held went with it
+  bool called = false;       ///< undo was called and did not fail: it is still to be verified
   UtcTime started{}, done{};
   std::string outcome;                   ///< "restored", "already-gone" or "superseded"
   std::vector<std::string> differences;  ///< from the snapshot, or why undo failed
@@ -29,6 +30,13 @@ struct UndoAttempt {
 /// Exceptions out of the fault become a failed attempt. Blocks as long as the fault does.
 [[nodiscard]] UndoAttempt attempt_undo(const Fault& fault, Host& host, const JournalEntry& entry,
                                        std::string_view boot_id, const Clock& clock);
+
+/// The two halves of attempt_undo(), for who has several to undo: no host waits for the reading
+/// back of one fault to be rid of the next.
+[[nodiscard]] UndoAttempt begin_undo(const Fault& fault, Host& host, const JournalEntry& entry,
+                                     std::string_view boot_id, const Clock& clock);
+void verify_undo(UndoAttempt& attempt, const Fault& fault, Host& host, const JournalEntry& entry,
+                 const Clock& clock);
 
 /// Entries in the order in which they must be undone: the last applied first.
 void sort_for_undo(std::vector<JournalEntry>& entries);

@@ -64,8 +64,9 @@ struct IfbPlan {
 };
 
 Result<IfIndex> build_ifb(Network& network, const Lane& lane, const IfbPlan& plan) {
-  const auto ifb = network.create_ifb(lane_ifb_name(lane.token, plan.role),
-                                      lane_ifb_address(lane.token, plan.role));
+  const auto ifb =
+      network.create_ifb(lane_ifb_name(lane.token, plan.role),
+                         lane_ifb_address(lane.token, plan.role), lane_group(lane.token));
   if (!ifb) return ifb;
   std::uint32_t parent = 0;
   for (const LaneNetem& netem : plan.netems) {

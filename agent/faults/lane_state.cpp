@@ -35,6 +35,11 @@ std::uint32_t lane_handle(std::uint32_t token) {
   return (major == 0 || major == 0xFFFF ? 0x5100 : major) << 16;
 }
 
+std::uint32_t lane_group(std::uint32_t token) {
+  // Positive for the kernel, which keeps it signed, and far from what people number by hand.
+  return (token & 0x3FFF'FFFF) | 0x4000'0000;
+}
+
 std::string lane_ifb_name(std::uint32_t token, char role) {
   return fmt::format("fd{:08x}{}", token, role);
 }

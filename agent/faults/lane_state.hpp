@@ -13,6 +13,9 @@ namespace firedrill::agent {
 /// plan_lane chooses tokens so that no two lanes share one.
 [[nodiscard]] std::uint32_t lane_handle(std::uint32_t token);
 
+/// The group that a lane's ifbs are in, so that they can go in one operation.
+[[nodiscard]] std::uint32_t lane_group(std::uint32_t token);
+
 /// "fd1a2b3c4de": `role` is 'e' or 'i' for the sides, 'p' for the support probe, and what
 /// joint_role() gives.
 [[nodiscard]] std::string lane_ifb_name(std::uint32_t token, char role);

@@ -15,32 +15,45 @@ constexpr int kAttempts = 6;  // 3.1 s of pauses
 }  // namespace
 
 std::vector<Transition> Recovery::undo_all(std::vector<JournalEntry> entries) {
-  std::vector<Transition> outcomes;
+  struct Undoing {
+    const JournalEntry& entry;
+    const Fault& fault;
+    UndoAttempt attempt;
+  };
   sort_for_undo(entries);
+  std::vector<Undoing> begun;
   for (const JournalEntry& entry : entries) {
     const std::string& id = entry.request.id;
     const Fault* fault = parts_.find_fault(entry.request.fault);
-    if (fault == nullptr) {
-      if (told_.insert(id).second)
-        note(GuardianNote::failure,
-             fmt::format("no fault '{}' in this program, so '{}' stays", entry.request.fault, id));
-      continue;
-    }
-    UndoAttempt attempt = attempt_undo(*fault, parts_.host, entry, parts_.boot_id, parts_.clock);
-    const int failures = attempt.clean ? 0 : ++failures_[id];
-    Transition outcome =
-        undo_transition(entry, attempt, UndoCause::agent_died, parts_.host_name, failures);
-    if (!parts_.by.is_null()) outcome.data["by"] = parts_.by;
-    outcome.by_guardian = true;
-    outcome.deadline = entry.deadline;
-    if (attempt.clean)
-      note(GuardianNote::information, fmt::format("undone '{}' ({})", id, entry.request.fault));
-    else if (!outcome.event.empty() || failures == 1)
+    if (fault != nullptr)
+      begun.push_back(
+          {entry, *fault, begin_undo(*fault, parts_.host, entry, parts_.boot_id, parts_.clock)});
+    else if (told_.insert(id).second)
       note(GuardianNote::failure,
-           fmt::format("cannot undo '{}': {}", id, fmt::join(attempt.differences, "; ")));
-    outcomes.push_back(std::move(outcome));
+           fmt::format("no fault '{}' in this program, so '{}' stays", entry.request.fault, id));
+  }
+  std::vector<Transition> outcomes;
+  for (Undoing& one : begun) {
+    verify_undo(one.attempt, one.fault, parts_.host, one.entry, parts_.clock);
+    outcomes.push_back(outcome_of(one.entry, one.attempt));
   }
   return outcomes;
+}
+
+Transition Recovery::outcome_of(const JournalEntry& entry, const UndoAttempt& attempt) {
+  const std::string& id = entry.request.id;
+  const int failures = attempt.clean ? 0 : ++failures_[id];
+  Transition outcome =
+      undo_transition(entry, attempt, UndoCause::agent_died, parts_.host_name, failures);
+  if (!parts_.by.is_null()) outcome.data["by"] = parts_.by;
+  outcome.by_guardian = true;
+  outcome.deadline = entry.deadline;
+  if (attempt.clean)
+    note(GuardianNote::information, fmt::format("undone '{}' ({})", id, entry.request.fault));
+  else if (!outcome.event.empty() || failures == 1)
+    note(GuardianNote::failure,
+         fmt::format("cannot undo '{}': {}", id, fmt::join(attempt.differences, "; ")));
+  return outcome;
 }
 
 void Recovery::write_down(const std::vector<Transition>& outcomes, const StateLock& lock) {

@@ -34,6 +34,7 @@ class Recovery {
   explicit Recovery(const RecoveryParts& parts) : parts_(parts) {}
 
   /// One attempt at each, the last applied first; one that fails keeps no other from its turn.
+  /// All are undone before the first is read back.
   std::vector<Transition> undo_all(std::vector<JournalEntry> entries);
   /// Into the journal, as outcomes that no agent has reported yet.
   void write_down(const std::vector<Transition>& outcomes, const StateLock& lock);
@@ -43,6 +44,7 @@ class Recovery {
   bool undo_journal(const StateLock* lock);
 
  private:
+  [[nodiscard]] Transition outcome_of(const JournalEntry& entry, const UndoAttempt& attempt);
   void note(GuardianNote kind, std::string text) const { parts_.on_note(kind, std::move(text)); }
 
   const RecoveryParts& parts_;

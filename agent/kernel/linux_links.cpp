@@ -42,6 +42,7 @@ Link parse_link(const ifinfomsg& header, const AttributeTable& table) {
   link.up = (header.ifi_flags & IFF_UP) != 0;
   link.carrier = table.get<std::uint8_t>(IFLA_CARRIER).value_or(0) != 0;
   link.mtu = table.get<std::uint32_t>(IFLA_MTU).value_or(0);
+  link.group = table.get<std::uint32_t>(IFLA_GROUP).value_or(0);
   link.carrier_changes = table.get<std::uint32_t>(IFLA_CARRIER_CHANGES).value_or(0);
   // A lower interface in another namespace has an index of that namespace: of no use here.
   if (!table.find(IFLA_LINK_NETNSID)) link.lower = index_in(table, IFLA_LINK);
@@ -104,7 +105,8 @@ Result<std::optional<IfIndex>> LinuxNetwork::interface_towards(const IpAddress& 
   return out;
 }
 
-Result<IfIndex> LinuxNetwork::create_ifb(const std::string& name, const MacAddress& address) {
+Result<IfIndex> LinuxNetwork::create_ifb(const std::string& name, const MacAddress& address,
+                                         std::uint32_t group) {
   announce("network.create_ifb");
   // Loading the module makes two idle devices, ifb0 and ifb1. Only when it was not loaded before,
   // and only names that did not exist, are taken away again.
@@ -115,6 +117,7 @@ Result<IfIndex> LinuxNetwork::create_ifb(const std::string& name, const MacAddre
   AttributeWriter request(ifinfomsg{});
   request.put_text(IFLA_IFNAME, name);
   request.put(IFLA_ADDRESS, address);
+  request.put(IFLA_GROUP, group);
   request.put(IFLA_NUM_TX_QUEUES, std::uint32_t{1});
   request.put(IFLA_NUM_RX_QUEUES, std::uint32_t{1});
   AttributeWriter info;
@@ -164,6 +167,14 @@ Result<void> LinuxNetwork::delete_link(IfIndex link) {
   header.ifi_index = static_cast<int>(link.value);
   return socket_.request(RTM_DELLINK, 0, AttributeWriter(header).bytes(),
                          fmt::format("delete interface {}", link.value));
+}
+
+Result<void> LinuxNetwork::delete_link_group(std::uint32_t group) {
+  announce("network.delete_link_group");
+  AttributeWriter request(ifinfomsg{});
+  request.put(IFLA_GROUP, group);
+  return socket_.request(RTM_DELLINK, 0, request.bytes(),
+                         fmt::format("delete the interfaces of group {}", group));
 }
 
 }  // namespace firedrill::agent::kernel

@@ -14,9 +14,11 @@ class LinuxNetwork final : public Network {
   Result<NamespaceId> namespace_id() override;
   Result<std::vector<Link>> links() override;
   Result<std::optional<IfIndex>> interface_towards(const IpAddress& address) override;
-  Result<IfIndex> create_ifb(const std::string& name, const MacAddress& address) override;
+  Result<IfIndex> create_ifb(const std::string& name, const MacAddress& address,
+                             std::uint32_t group) override;
   Result<void> start_ifb(IfIndex ifb, const std::string& alias) override;
   Result<void> delete_link(IfIndex link) override;
+  Result<void> delete_link_group(std::uint32_t group) override;
 
   Result<std::vector<Qdisc>> qdiscs(IfIndex link) override;
   Result<std::vector<std::string>> classes(IfIndex link) override;

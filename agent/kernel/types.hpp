@@ -66,6 +66,7 @@ struct Link {
   bool up = false;       ///< administratively
   bool carrier = false;  ///< the link is there
   std::uint32_t mtu = 0;
+  std::uint32_t group = 0;            ///< a number for handling several at once; 0: none
   std::uint32_t carrier_changes = 0;  ///< since the interface was made; a flap adds two
   std::optional<IfIndex> lower;       ///< the interface a VLAN and the like sit on
   std::optional<IfIndex> master;      ///< the bond or bridge it is a port of

@@ -20,14 +20,30 @@ namespace {
 using namespace firedrill;
 using namespace std::chrono_literals;
 
-/// @param before  when given and the network differs from it already, the disks are not read: under
-///                emulation that takes longer than the undo that is being timed
-Result<std::string> host_state(agent::Host& host, const std::string* before = nullptr) {
+Result<std::string> host_state(agent::Host& host) {
   auto network = test::network_text(host);
-  if (!network || (before != nullptr && !before->starts_with(*network))) return network;
+  if (!network) return network;
   auto disks = test::disk_text(host);
   if (!disks) return disks;
   return *network + *disks;
+}
+
+/// Both, or what differs already. Under emulation reading the disks takes as long as an undo.
+struct Look {
+  bool equal = false;
+  std::chrono::steady_clock::time_point network_read{};
+  std::string state;
+};
+Look look(agent::Host& host, const std::string& before) {
+  const auto network = test::network_text(host);
+  Look out;
+  out.network_read = std::chrono::steady_clock::now();
+  out.state = network ? *network : describe(network.error());
+  if (!network || !before.starts_with(*network)) return out;
+  const auto disks = test::disk_text(host);
+  out.state += disks ? *disks : describe(disks.error());
+  out.equal = out.state == before;
+  return out;
 }
 
 int complain(std::string_view what) {
@@ -51,27 +67,31 @@ std::vector<pid_t> parse_pids(std::string_view text) {
   return out;
 }
 
-/// Signals, then looks again and again. Prints milliseconds until the state is `before`.
+/// Signals, then looks again and again. Prints milliseconds until the state is `before`. The disks
+/// are always compared, but the time of reading them counts only where the fault had changed them.
 int kill_and_wait(agent::Host& host, const std::string& before, const std::vector<pid_t>& pids,
                   int signal, std::chrono::milliseconds limit) {
   const auto on = host_state(host);
   if (!on) return complain(describe(on.error()));
   if (*on == before) return complain("the host equals its snapshot already; no fault is on");
+  const auto disks = test::disk_text(host);
+  if (!disks) return complain(describe(disks.error()));
+  const bool disks_differ = !before.ends_with(*disks);
   for (const pid_t pid : pids)
     if (pid <= 0 || kill(pid, signal) != 0)
       return complain(fmt::format("cannot signal process {}", pid));
   const auto begin = std::chrono::steady_clock::now();
   while (true) {
-    const auto state = host_state(host, &before);
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - begin);
+    const Look now = look(host, before);
+    const auto end = disks_differ ? std::chrono::steady_clock::now() : now.network_read;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(end - begin);
     // A link that goes away while it is being read is no failure: look again.
-    if (state && *state == before) {
+    if (now.equal) {
       fmt::print("{}\n", took.count());
       return 0;
     }
     if (took > limit) {
-      fmt::print(stderr, "{}", state ? *state : describe(state.error()));
+      fmt::print(stderr, "{}", now.state);
       return complain("the host did not come back to its snapshot");
     }
     // Each look takes the kernel's network lock, which the undo needs: looking without a pause

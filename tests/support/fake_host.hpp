@@ -49,10 +49,11 @@ class FakeNetwork final : public Network {
   Result<std::vector<kernel::Link>> links() override;
   Result<std::optional<kernel::IfIndex>> interface_towards(
       const kernel::IpAddress& address) override;
-  Result<kernel::IfIndex> create_ifb(const std::string& name,
-                                     const kernel::MacAddress& address) override;
+  Result<kernel::IfIndex> create_ifb(const std::string& name, const kernel::MacAddress& address,
+                                     std::uint32_t group) override;
   Result<void> start_ifb(kernel::IfIndex ifb, const std::string& alias) override;
   Result<void> delete_link(kernel::IfIndex link) override;
+  Result<void> delete_link_group(std::uint32_t group) override;
   Result<std::vector<kernel::Qdisc>> qdiscs(kernel::IfIndex link) override;
   Result<std::vector<std::string>> classes(kernel::IfIndex link) override;
   Result<void> add_netem(kernel::IfIndex link, std::uint32_t parent, std::uint32_t handle,
@@ -72,6 +73,7 @@ class FakeNetwork final : public Network {
   /// Runs `effect` unless this operation is to fail before it.
   template <class Effect>
   auto act(std::string_view name, Effect effect) -> decltype(effect());
+  void take_away(kernel::IfIndex link);
   [[nodiscard]] kernel::Link* link_at(kernel::IfIndex index);
   [[nodiscard]] kernel::Qdisc* clsact_of(kernel::IfIndex index);
 

@@ -84,8 +84,8 @@ Result<std::optional<IfIndex>> FakeNetwork::interface_towards(const kernel::IpAd
   });
 }
 
-Result<IfIndex> FakeNetwork::create_ifb(const std::string& name,
-                                        const kernel::MacAddress& address) {
+Result<IfIndex> FakeNetwork::create_ifb(const std::string& name, const kernel::MacAddress& address,
+                                        std::uint32_t group) {
   return act("network.create_ifb", [&]() -> Result<IfIndex> {
     if (std::ranges::find(k_.links, name, &Link::name) != k_.links.end())
       return fail_errno(EEXIST, name);
@@ -95,6 +95,7 @@ Result<IfIndex> FakeNetwork::create_ifb(const std::string& name,
     link.name = name;
     link.kind = "ifb";
     link.address = address;
+    link.group = group;
     k_.links.push_back(link);
     return index;
   });
@@ -110,16 +111,30 @@ Result<void> FakeNetwork::start_ifb(IfIndex ifb, const std::string& alias) {
   });
 }
 
+void FakeNetwork::take_away(IfIndex index) {
+  for (const auto& [place, list] : k_.filters)
+    for (const Filter& filter : list)
+      if (filter.redirect_to == index && place.first != index)
+        k_.black_holes.push_back(fmt::format("ifb {} went before its filter", index.value));
+  std::erase_if(k_.links, [index](const Link& link) { return link.index == index; });
+  k_.qdiscs.erase(index);
+  std::erase_if(k_.filters, [index](const auto& entry) { return entry.first.first == index; });
+}
+
 Result<void> FakeNetwork::delete_link(IfIndex index) {
   return act("network.delete_link", [&]() -> Result<void> {
     if (link_at(index) == nullptr) return fail_errno(ENODEV, "delete link");
-    for (const auto& [place, list] : k_.filters)
-      for (const Filter& filter : list)
-        if (filter.redirect_to == index && place.first != index)
-          k_.black_holes.push_back(fmt::format("ifb {} went before its filter", index.value));
-    std::erase_if(k_.links, [index](const Link& link) { return link.index == index; });
-    k_.qdiscs.erase(index);
-    std::erase_if(k_.filters, [index](const auto& entry) { return entry.first.first == index; });
+    take_away(index);
+    return {};
+  });
+}
+
+Result<void> FakeNetwork::delete_link_group(std::uint32_t group) {
+  return act("network.delete_link_group", [&]() -> Result<void> {
+    if (group == 0) return fail_errno(EPERM, "delete group 0");
+    const std::vector<Link> links = k_.links;
+    for (const Link& link : links)
+      if (link.group == group) take_away(link.index);
     return {};
   });
 }

@@ -1,4 +1,4 @@
-// netem that changes while it is on.
+// netem that changes while it is on, and how its interfaces go.
 #include <algorithm>
 
 #include <gtest/gtest.h>
@@ -80,6 +80,30 @@ TEST(NetemRamp, LaneThatSomebodyRemovedIsNotRebuilt) {
   ASSERT_FALSE(adjusted);
   EXPECT_EQ(adjusted.error().code, ErrorCode::conflict);
   EXPECT_EQ(host.state(), before);
+}
+
+TEST(NetemUndo, AnInterfaceThatSomebodyPutIntoTheLanesGroupStays) {
+  FakeHost host;
+  const Lane on(host, with({{"direction", "both"}}));
+  kernel::Link theirs;
+  theirs.index = {60};
+  theirs.name = "theirs";
+  theirs.group = host.kernel.links.back().group;
+  ASSERT_NE(theirs.group, 0U);
+  host.kernel.links.push_back(theirs);
+  EXPECT_EQ(netem().undo(host, on.record), UndoOutcome::restored);
+  EXPECT_EQ(std::ranges::count(host.kernel.log, "network.delete_link_group"), 0);
+  EXPECT_EQ(host.kernel.links.back().name, "theirs");
+  EXPECT_TRUE(netem().verify(host, on.record)->clean());
+}
+
+TEST(NetemUndo, IfbsOfAnAgentThatKnewNoGroupsGoOneByOne) {
+  FakeHost host;
+  const Lane on(host, with({{"direction", "both"}}));
+  for (kernel::Link& link : host.kernel.links) link.group = 0;
+  EXPECT_EQ(netem().undo(host, on.record), UndoOutcome::restored);
+  EXPECT_EQ(std::ranges::count(host.kernel.log, "network.delete_link"), 2);
+  EXPECT_TRUE(netem().verify(host, on.record)->clean());
 }
 
 }  // namespace

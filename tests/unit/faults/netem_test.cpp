@@ -304,12 +304,13 @@ TEST(NetemUndo, TakesRedirectsOutFirstAndTheIfbLast) {
   const auto& log = host.kernel.log;
   const auto last_filter = std::ranges::find(log.rbegin(), log.rend(), "network.delete_filter");
   const auto drain = std::ranges::find(log, "network.drain");
-  const auto first_link = std::ranges::find(log, "network.delete_link");
+  const auto first_link = std::ranges::find(log, "network.delete_link_group");
   const auto clsact = std::ranges::find(log, "network.delete_clsact");
   EXPECT_LT(last_filter.base() - log.begin(), drain - log.begin() + 1);
   EXPECT_LT(drain, first_link);
   EXPECT_LT(first_link, clsact);
   EXPECT_NE(clsact, log.end());
+  EXPECT_EQ(std::ranges::count(log, "network.delete_link"), 0) << "both sides went in one go";
 }
 
 TEST(NetemUndo, DoesNotTouchAnIfbThatOnlyHasTheName) {
