@@ -1,7 +1,11 @@
 // The tables below the picture: the same facts in words and numbers, with their bounds.
 #include <algorithm>
+#include <map>
+#include <ranges>
+#include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "controller/report/html.hpp"
 #include "controller/report/words.hpp"
@@ -41,6 +45,48 @@ std::string_view style_of(DetectionOutcome outcome) {
 std::string waking_of(const DetectionResult& result, const Measures& measures) {
   const auto alert = std::ranges::find(measures.alerts, result.seq, &AlertSpan::seq);
   return result.fired && alert != measures.alerts.end() ? waking_words(*alert) : "";
+}
+
+/// Alerts that nobody expected, as people think of them: by name, whoever saw them.
+struct Unexpected {
+  bool forbidden = false;
+  std::string name, waking, why;
+  std::optional<Instant> fired;             ///< the first time
+  std::map<std::string, std::size_t> seen;  ///< times, by detector
+};
+
+std::vector<Unexpected> unexpected_alerts(const Measures& measures) {
+  std::vector<Unexpected> out;
+  for (const AlertSpan& alert : measures.alerts) {
+    if (alert.expected) continue;
+    Unexpected one;
+    one.forbidden = alert.forbidden && alert.fired && !alert.before_injection;
+    one.name = alert.alertname;
+    one.waking = alert.fired ? waking_words(alert) : "";
+    one.why = !alert.fired             ? "pending only"
+              : alert.before_injection ? "was on before the injection"
+                                       : "";
+    const auto known = std::ranges::find_if(out, [&](const Unexpected& other) {
+      return std::tie(other.forbidden, other.name, other.waking, other.why) ==
+             std::tie(one.forbidden, one.name, one.waking, one.why);
+    });
+    Unexpected& row = known == out.end() ? out.emplace_back(std::move(one)) : *known;
+    ++row.seen[alert.detector];
+    if (alert.fired && (!row.fired || alert.fired->at < row.fired->at)) row.fired = alert.fired;
+  }
+  return out;
+}
+
+std::string row_of(const Unexpected& alert, UtcTime origin) {
+  const std::size_t times = std::ranges::max(alert.seen | std::views::values);
+  std::string words = alert.why;
+  if (times > 1) words += fmt::format("{}{} times", words.empty() ? "" : "; ", times);
+  return "<tr>" +
+         cell(alert.forbidden ? "✕ forbidden" : "– not expected", alert.forbidden ? "no" : "eh") +
+         cell(shorten(alert.name, 80)) +
+         cell(fmt::format("{}", fmt::join(alert.seen | std::views::keys, ", ")), "s") +
+         cell(when(alert.fired, origin), "r") + cell("", "r") + cell(alert.waking, "s") +
+         cell(words, "s") + "</tr>\n";
 }
 
 std::string clocks_note(const Measures& measures) {
@@ -156,18 +202,8 @@ std::string html_detection_table(const Measures& measures) {
            cell(when(result.fired, origin), "r") + cell(spoken(result.within), "r") +
            cell(waking_of(result, measures), "s") + cell(shorten(result.why, 200), "s") + "</tr>\n";
   }
-  for (const AlertSpan& alert : measures.alerts) {
-    if (alert.expected || ++rows > kMostRows) continue;
-    const bool bad = alert.forbidden && alert.fired && !alert.before_injection;
-    out += "<tr>" + cell(bad ? "✕ forbidden" : "– not expected", bad ? "no" : "eh") +
-           cell(shorten(alert.alertname, 80)) + cell(alert.detector, "s") +
-           cell(when(alert.fired, origin), "r") + cell("", "r") +
-           cell(alert.fired ? waking_words(alert) : "", "s") +
-           cell(alert.fired ? (alert.before_injection ? "was on before the injection" : "")
-                            : "pending only",
-                "s") +
-           "</tr>\n";
-  }
+  for (const Unexpected& alert : unexpected_alerts(measures))
+    if (++rows <= kMostRows) out += row_of(alert, origin);
   return rows == 0 ? "" : out + close_table(rows);
 }
 

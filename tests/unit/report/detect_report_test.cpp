@@ -71,6 +71,27 @@ TEST(DetectionReport, AnAlertThatWakesNobodyFailsTheRun) {
               HasSubstr("ticket: wakes nobody"));
 }
 
+TEST(DetectionReport, AnUnexpectedAlertIsOneLineHoweverOftenItCame) {
+  Told run = told();
+  for (const char* detector : {"prom", "am"})
+    for (int episode = 0; episode < 3; ++episode) {
+      AlertSpan alert;
+      alert.alertname = "DiskSlow";
+      alert.detector = detector;
+      alert.fired = Instant{run.measures.points.injected->at + secs(10 + 20 * episode)};
+      run.measures.alerts.push_back(alert);
+    }
+  const std::string page = html_report(run.measures, run.card, run.experiment, run.events);
+  const std::size_t table = page.find("<h2>Detections");
+  const std::string rows = page.substr(table, page.find("</table>", table) - table);
+  const std::size_t first = rows.find("DiskSlow");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(rows.find("DiskSlow", first + 1), std::string::npos);
+  EXPECT_THAT(rows, HasSubstr("am, prom"));
+  EXPECT_THAT(rows, HasSubstr("+10.0 s"));
+  EXPECT_THAT(rows, HasSubstr("3 times"));
+}
+
 TEST(DetectionWords, AreShortAndSayWhatCounts) {
   AlertSpan alert;
   EXPECT_EQ(reporting::waking_words(alert), "no severity: wakes nobody");
