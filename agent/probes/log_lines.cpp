@@ -5,6 +5,9 @@
 #include <array>
 #include <charconv>
 #include <ctime>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 #include <regex.h>
@@ -13,6 +16,9 @@ namespace firedrill::agent {
 namespace {
 
 constexpr int kMostRepeatedRepeats = 6;
+/// x+ is 1 deep, (x+)* is 2. glibc's time to compile grows by the length to this power: at 4 it is
+/// seconds for 256 bytes.
+constexpr int kDeepestRepetition = 3;
 constexpr std::size_t kStampWithin = 40;
 constexpr std::size_t kLongestRegex = 256;
 
@@ -140,6 +146,32 @@ std::optional<LogStamp> syslog_stamp(std::string_view text, UtcTime now) {
   return best;
 }
 
+/// How deep repetitions stand in each other. Brackets are read as if they were groups, too, which
+/// never makes it less.
+int depth_of_repetition(std::string_view expression) {
+  std::vector<int> groups{0};  // the deepest within each group that is open
+  int last = 0;                // of what a repetition would repeat
+  bool escaped = false;
+  for (const char c : expression) {
+    const bool plain = std::exchange(escaped, false);
+    if (!plain && c == '\\') {
+      escaped = true;
+    } else if (!plain && c == '(') {
+      groups.push_back(0);
+      last = 0;
+    } else if (!plain && c == ')') {
+      last = groups.back();
+      if (groups.size() > 1) groups.pop_back();
+      groups.back() = std::max(groups.back(), last);
+    } else if (!plain && std::string_view("*+?").contains(c)) {
+      groups.back() = std::max(groups.back(), ++last);
+    } else {
+      last = 0;
+    }
+  }
+  return std::ranges::max(groups);
+}
+
 }  // namespace
 
 std::optional<LogStamp> stamp_of(std::string_view line, UtcTime now) {
@@ -182,6 +214,10 @@ Result<LineMatcher> LineMatcher::of_regex(const std::string& expression) {
   if (repeated_repeats > kMostRepeatedRepeats)
     return refuse(fmt::format("at most {} times a + may follow a group or another repetition",
                               kMostRepeatedRepeats));
+  if (depth_of_repetition(expression) > kDeepestRepetition)
+    return refuse(
+        fmt::format("repetitions may stand in each other at most {} deep, as in ((a+)*b)?",
+                    kDeepestRepetition));
   auto compiled = std::make_shared<Compiled>();
   const int code = ::regcomp(&compiled->regex, expression.c_str(), REG_EXTENDED | REG_NOSUB);
   if (code != 0) {

@@ -54,6 +54,9 @@ TEST(LineMatcher, TakesTextsAndBoundedExpressions) {
   const auto regex = LineMatcher::of_regex("Out of memory|oom-kill.*etcd");
   ASSERT_TRUE(regex);
   EXPECT_FALSE(LineMatcher::of_regex(std::string("x") + std::string(60, '+'))) << "gigabytes";
+  EXPECT_FALSE(LineMatcher::of_regex("x" + std::string(40, '?') + "+++")) << "minutes";
+  EXPECT_FALSE(LineMatcher::of_regex("((((x?)?)?)?)+")) << "the same in groups";
+  EXPECT_TRUE(LineMatcher::of_regex("((a+)*b)?(c?)+d*e+"));
   EXPECT_TRUE(LineMatcher::of_regex("(a+)+: [0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_TRUE(regex->matches("kernel: oom-kill: task=etcd"));
   EXPECT_FALSE(regex->matches("all is well"));
