@@ -146,8 +146,8 @@ std::optional<LogStamp> syslog_stamp(std::string_view text, UtcTime now) {
   return best;
 }
 
-/// How deep repetitions stand in each other. Brackets are read as if they were groups, too, which
-/// never makes it less.
+/// How deep repetitions stand in each other. Parentheses between brackets are read as groups, too,
+/// which never makes it less.
 int depth_of_repetition(std::string_view expression) {
   std::vector<int> groups{0};  // the deepest within each group that is open
   int last = 0;                // of what a repetition would repeat
