@@ -63,9 +63,8 @@ void draw_window(Picture& picture, const DetectionResult& result, double y) {
                              ? fmt::format("not seen (allowed {})", spoken(result.within))
                              : std::string(word(result.outcome)));
   const bool fits = b + 8 + text_width(words) < kPlot;
-  // Within the bracket its end is the place: alerts that come in time stand at its beginning.
-  const double inside = std::max(a, b - 20 - text_width(words));
-  picture.label(fits ? b : inside, fits ? y + 4 : y - 6, good ? "quiet" : "bad", words, 7);
+  // Within the bracket they stand below it: above is the bar, however long the alert was on.
+  picture.label(fits ? b : a, fits ? y + 4 : y + 11, good ? "quiet" : "bad", words, 7);
 }
 
 void draw_expected(Picture& picture, std::size_t index, std::set<const AlertSpan*>& drawn) {
