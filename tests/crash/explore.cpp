@@ -181,21 +181,25 @@ using Points = std::vector<std::pair<Point, std::string>>;
 /// Each point of such a name, and how long the host took to be as it was.
 Result<void> explore_named(Stage& stage, const Case& what, Pass pass, const Points& points,
                            const std::string& name, CaseResult& result) {
-  const int tried_before = result.trials;
+  std::map<Phase, int> found;
   for (const auto& [point, operation] : points) {
     if (!operation.contains(name)) continue;
     CaseResult one;
     if (auto done = try_one(stage, what, pass, point, one); !done) return done;
-    fmt::print("'{}', pass {}, {}, killed before {}: as before after {} ms\n", what.name,
-               static_cast<int>(pass), to_string(point), operation, one.slowest.count());
+    if (one.failures == 0)  // else it has been said what differs
+      fmt::print("'{}', pass {}, {}, killed before {}: as before after {} ms\n", what.name,
+                 static_cast<int>(pass), to_string(point), operation, one.slowest.count());
     std::fflush(stdout);
-    ++result.points[point.phase];
+    ++found[point.phase];
     result.trials += one.trials;
     result.failures += one.failures;
     result.slowest = std::max(result.slowest, one.slowest);
   }
-  if (result.trials > tried_before) return {};
-  return fail(ErrorCode::not_found, fmt::format("'{}' has no point before '{}'", what.name, name));
+  if (found.empty())
+    return fail(ErrorCode::not_found,
+                fmt::format("'{}' has no point before '{}'", what.name, name));
+  result.points = std::move(found);  // the same in each pass
+  return {};
 }
 
 }  // namespace
@@ -261,6 +265,7 @@ Result<CaseResult> explore(Stage& stage, const Case& what, const ExploreOptions&
       result.points[phase] = std::max(result.points[phase], *last);
     }
   }
+  if (options.point || !options.before.empty()) return result;
   for (std::size_t i = 1; i < histories.size(); ++i)
     if (!explored.insert(histories[i]).second) --result.points[Phase::before];
   return result;
