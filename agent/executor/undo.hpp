@@ -18,7 +18,7 @@ struct UndoAttempt {
   bool clean = false;        ///< undone, and read back to be so
   bool call_failed = false;  ///< undo or verify could not be carried out; may pass by itself
   bool rebooted = false;     ///< its boot is over: what the kernel held went with it
-  bool called = false;       ///< undo was called and did not fail: it is still to be verified
+  bool called = false;       ///< undo was called and did not fail, so it can be verified
   UtcTime started{}, done{};
   std::string outcome;                   ///< "restored", "already-gone" or "superseded"
   std::vector<std::string> differences;  ///< from the snapshot, or why undo failed

@@ -24,7 +24,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view text)
 }
 
 /// Overwrites a file; undo puts the old content back.
-class FileFault final : public Fault {
+class FileFault : public Fault {
  public:
   [[nodiscard]] std::string_view name() const override { return "file"; }
   [[nodiscard]] std::string_view summary() const override { return "overwrites a file"; }
