@@ -60,8 +60,11 @@ game_day() {
   "$firedrill" run "$experiment" --json --export "$work/run" "$@" \
     >"$work/run.json" 2>"$work/progress" || code=$?
   cat "$work/progress"
-  [ "$code" = 0 ] || fail "verdict $(run_json .card.verdict), exit code $code"
   run=$(run_json .measures.run)
+  if [ "$code" != 0 ]; then
+    "$firedrill" report "$run" >&2
+    fail "verdict $(run_json .card.verdict), exit code $code"
+  fi
   events "$run" >"$work/events"
   has '.kind == "injection.active" and .data.values != {}' "a confirmed injection, read back"
   has '.kind == "alert.firing"' "an alert fired by Prometheus"
