@@ -5,6 +5,11 @@
 #include <fmt/format.h>
 
 namespace firedrill::agent {
+namespace {
+
+constexpr std::int64_t kMostSteps = 1000;  // no ramp is prepared with more
+
+}  // namespace
 
 void RecordReader::note(std::string_view key) {
   if (bad_key_.empty()) bad_key_ = key;
@@ -50,9 +55,13 @@ std::vector<double> RecordReader::ramp_values(std::string_view parameter) {
     const bool whole = ramp->at("to").is_number_integer();
     const auto from = ramp->at("from").get<double>();
     const auto to = ramp->at("to").get<double>();
-    const int steps = ramp->at("steps").get<int>();
+    const auto steps = ramp->at("steps").get_ref<const std::int64_t&>();
+    if (steps < 1 || steps > kMostSteps) {
+      note("ramp");
+      return out;
+    }
     for (int step = 0; step < steps; ++step) {
-      const double value = from + (to - from) * step / steps;
+      const double value = from + (to - from) * step / static_cast<double>(steps);
       out.push_back(whole ? std::round(value) : value);
     }
     out.push_back(to);

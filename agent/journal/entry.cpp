@@ -21,6 +21,11 @@ std::string text_of(const Json& payload, const char* key) {
   return payload.at(key).get<std::string>();
 }
 
+/// `get` would make anything of a fraction or of a number beyond 64 bits; a reference is refused.
+std::int64_t whole_of(const Json& payload, const char* key) {
+  return payload.at(key).get_ref<const std::int64_t&>();
+}
+
 Result<Transition> parse_transition(const Json& payload) {
   Transition out;
   out.id = text_of(payload, "id");
@@ -29,8 +34,8 @@ Result<Transition> parse_transition(const Json& payload) {
   const auto state = parse_injection_state(text_of(payload, "state"));
   if (!state) return std::unexpected(state.error());
   out.state = *state;
-  out.at = from_micros(payload.at("at_us").get<std::int64_t>());
-  out.deadline = Duration{payload.at("deadline_us").get<std::int64_t>()};
+  out.at = from_micros(whole_of(payload, "at_us"));
+  out.deadline = Duration{whole_of(payload, "deadline_us")};
   out.by_guardian = payload.at("guardian").get<bool>();
   out.event = text_of(payload, "event");
   out.data = payload.at("data");
@@ -128,9 +133,9 @@ Result<void> JournalFold::apply_prepared(const Json& payload) {
   entry.resources = payload.at("resources").get<std::vector<std::string>>();
   entry.boot_id = text_of(payload, "boot_id");
   entry.state = *state;
-  entry.at = from_micros(payload.at("at_us").get<std::int64_t>());
-  entry.deadline = Duration{payload.at("deadline_us").get<std::int64_t>()};
-  entry.apply_order = payload.at("apply_order").get<std::uint64_t>();
+  entry.at = from_micros(whole_of(payload, "at_us"));
+  entry.deadline = Duration{whole_of(payload, "deadline_us")};
+  entry.apply_order = payload.at("apply_order").get_ref<const std::uint64_t&>();
   entry.data = payload.at("data");
   applies_ = std::max(applies_, entry.apply_order);
   open_.push_back(std::move(entry));

@@ -2,6 +2,7 @@
 #include "agent/faults/nic_ring.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -266,7 +267,12 @@ TEST(NicRingRamp, DamagedRampInTheRecordIsCorrupt) {
   FakeHost host;
   const Shrinking ramp(host);
   ASSERT_TRUE(nic_ring().apply(host, ramp.at(3), ramp.record));
-  for (const Json& damage : {Json(1), Json::object(), Json{{"parameter", "rx"}, {"from", "x"}}}) {
+  std::vector<Json> damages{Json(1), Json::object(), Json{{"parameter", "rx"}, {"from", "x"}}};
+  for (const Json& steps : {Json(0), Json(2'000'000'000), Json(1.7e23)}) {
+    damages.push_back(ramp.record.at("ramp"));
+    damages.back()["steps"] = steps;
+  }
+  for (const Json& damage : damages) {
     Json damaged = ramp.record;
     damaged["ramp"] = damage;
     const auto undone = nic_ring().undo(host, damaged);

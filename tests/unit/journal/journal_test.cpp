@@ -274,6 +274,17 @@ TEST_F(JournalTest, ARecordThatIsNotUtf8IsStored) {
   EXPECT_TRUE(journal->record(odd, Durability::synced));
 }
 
+TEST_F(JournalTest, ANumberThatIsNotWholeIsNoInstantAndNoOrder) {
+  for (const char* key : {"at_us", "deadline_us", "apply_order"}) {
+    Json payload = prepared_payload(entry("i1"));
+    EXPECT_TRUE(JournalFold{}.apply(payload)) << key;
+    for (const double odd : {1.7e23, 0.5}) {
+      payload[key] = odd;
+      EXPECT_FALSE(JournalFold{}.apply(payload)) << key << " " << odd;
+    }
+  }
+}
+
 TEST_F(JournalTest, SurvivesTheDeathOfItsWriter) {
   const pid_t child = ::fork();
   if (child == 0) {
