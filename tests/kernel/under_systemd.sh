@@ -3,7 +3,8 @@
 # one unit that sleeps. Runs in the lab's guest, where nothing else is managed by systemd.
 # usage: under_systemd.sh PROGRAM [ARG...]
 set -eu
-cgroup=/sys/fs/cgroup/under-systemd
+# A new one each time: where a systemd was before, its controllers are still passed on, and no process may enter.
+cgroup=/sys/fs/cgroup/under-systemd-$$
 units=/run/systemd/system
 
 if [ "${1:-}" = --inside ]; then
@@ -49,12 +50,21 @@ mkdir -p $cgroup
   exec unshare --pid --mount --cgroup --ipc --fork --mount-proc sh "$0" --inside
 ) &
 outer=$!
-while ! pgrep -P $outer >/dev/null; do sleep 0.1; done
+finish() {
+  kill -9 $outer 2>/dev/null || true
+  echo 1 >$cgroup/cgroup.kill
+  wait
+  find $cgroup -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+trap finish EXIT
+while ! pgrep -P $outer >/dev/null; do
+  kill -0 $outer 2>/dev/null || exit 1
+  sleep 0.1
+done
 echo $outer >/sys/fs/cgroup/cgroup.procs
-trap 'kill -9 $first 2>/dev/null || true' EXIT
 tries=0
 while true; do
-  first=$(pgrep -f '^/lib/systemd/systemd --system --unit=test.target' || true)
+  first=$(pgrep -P $outer || true)
   [ -n "$first" ] && nsenter -t "$first" -m -p -C systemctl is-active --quiet test.target 2>/dev/null && break
   tries=$((tries + 1))
   [ $tries -gt 120 ] && echo "systemd did not come up within 60 s" >&2 && exit 1
