@@ -50,7 +50,11 @@ Scale scale_of(const SliSeries& series, double top) {
   if (series.bounded && series.high <= 1 && least >= 0 && most < series.high) most = series.high;
   scale.log = least > 0 && most / least > kLogFrom;
   scale.low = scale.log ? least * 0.8 : std::min(0.0, least * 1.08);
-  scale.high = scale.log ? most * 1.3 : (most > 0 ? round_up(most * 1.06) : 1);
+  // Round in the unit in which it is written.
+  double unit = 1;
+  if (series.unit == kByteUnit)
+    while (most / unit >= kByteStep) unit *= kByteStep;
+  scale.high = scale.log ? most * 1.3 : (most > 0 ? round_up(most / unit * 1.06) * unit : 1);
   if (scale.high <= scale.low) scale.high = scale.low + 1;
   return scale;
 }
@@ -68,6 +72,11 @@ std::vector<double> ticks_of(const Scale& scale) {
     ticks = std::move(fewer);
   }
   return ticks;
+}
+
+/// A count of bytes is short with its unit; the row names the unit of all others.
+std::string brief(double value, const SliSeries& series) {
+  return series.unit == kByteUnit ? quantity(value, series.unit) : number(value);
 }
 
 /// At most `most` points: of each stretch the lowest and the highest, so that no peak is lost.
@@ -168,7 +177,7 @@ void draw_panel(Picture& picture, const SliSeries& series, std::size_t panel, st
     picture.gutter(
         10, top + 42, "sub",
         fmt::format("{} {} → {}", same ? "p99" : "median",
-                    number(same ? *series.baseline_p99 : *series.baseline_median),
+                    brief(same ? *series.baseline_p99 : *series.baseline_median, series),
                     quantity(same ? *series.fault_p99 : *series.fault_median, series.unit)));
   }
   if (scale.log) picture.gutter(10, top + 56, "sub", "log scale");
@@ -176,7 +185,7 @@ void draw_panel(Picture& picture, const SliSeries& series, std::size_t panel, st
     picture.raw(
         fmt::format("<line class=\"grid\" x1=\"0\" x2=\"{:.0f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
                     kPlot, scale.y(tick), scale.y(tick)));
-    picture.gutter(kGutter - 6, scale.y(tick) + 3.5, "ytick", number(tick));
+    picture.gutter(kGutter - 6, scale.y(tick) + 3.5, "ytick", brief(tick, series));
   }
   for (const auto& [from, to] : series.breaches)
     picture.bar(picture.axis.inside(from), picture.axis.inside(to), top, kHeight, "breach-band",

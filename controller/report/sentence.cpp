@@ -62,7 +62,10 @@ std::string alert_words(const Measures& measures, const Experiment& experiment) 
     return fmt::format("{} fired {} before users were hurt", name, spoken(from - points.fired->at));
   std::string out =
       fmt::format("{} fired {} after {}", name, spoken(points.fired->at - from), after);
-  if (points.acknowledged)
+  // The alert's instant is an estimate, and may lie a little behind the page that it caused.
+  if (points.acknowledged && points.acknowledged->at <= points.fired->at)
+    out += ", acknowledged at once";
+  else if (points.acknowledged)
     out +=
         fmt::format(", acknowledged within {}", spoken(points.acknowledged->at - points.fired->at));
   else if (measures.response_asked) out += ", and nobody acknowledged it";

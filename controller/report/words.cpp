@@ -121,6 +121,13 @@ std::string number(double value) {
 }
 
 std::string quantity(double value, std::string_view unit) {
+  if (unit == kByteUnit && std::fabs(value) >= kByteStep) {
+    constexpr std::array<std::string_view, 4> kUnits{"KiB", "MiB", "GiB", "TiB"};
+    std::size_t power = 0;
+    for (value /= kByteStep; std::fabs(value) >= kByteStep && power + 1 < kUnits.size(); ++power)
+      value /= kByteStep;
+    return fmt::format("{} {}", number(value), kUnits[power]);
+  }
   return unit.empty() ? number(value) : fmt::format("{} {}", number(value), unit);
 }
 

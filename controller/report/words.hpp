@@ -23,7 +23,10 @@ namespace firedrill::reporting {
 [[nodiscard]] std::string since(UtcTime at, UtcTime origin);
 /// Three significant digits, no exponent: "258", "62.1", "0.0123".
 [[nodiscard]] std::string number(double value);
-/// "258 ms"; without a unit the bare number.
+/// The unit of values that count bytes, which are spoken in powers of 1024.
+inline constexpr std::string_view kByteUnit = "B";
+inline constexpr double kByteStep = 1024;
+/// "258 ms", "27.8 MiB"; without a unit the bare number.
 [[nodiscard]] std::string quantity(double value, std::string_view unit);
 
 /// "12.0 s", "> 72.0 s" when censored, or "none".
