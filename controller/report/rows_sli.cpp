@@ -79,6 +79,15 @@ std::string brief(double value, const SliSeries& series) {
   return series.unit == kByteUnit ? quantity(value, series.unit) : number(value);
 }
 
+/// "15.8 → 27.8 MiB", "512 B → 2 MiB": a unit that both have stands once.
+std::string change(double before, double after, const SliSeries& series) {
+  std::string from = brief(before, series);
+  const std::string to = quantity(after, series.unit);
+  const std::size_t space = from.find(' ');
+  if (space != std::string::npos && to.ends_with(from.substr(space))) from.resize(space);
+  return fmt::format("{} → {}", from, to);
+}
+
 /// At most `most` points: of each stretch the lowest and the highest, so that no peak is lost.
 std::vector<const SliPoint*> thinned(const SliSeries& series, std::size_t most) {
   std::vector<const SliPoint*> out;
@@ -176,9 +185,9 @@ void draw_panel(Picture& picture, const SliSeries& series, std::size_t panel, st
     const bool same = number(*series.baseline_median) == number(*series.fault_median);
     picture.gutter(
         10, top + 42, "sub",
-        fmt::format("{} {} → {}", same ? "p99" : "median",
-                    brief(same ? *series.baseline_p99 : *series.baseline_median, series),
-                    quantity(same ? *series.fault_p99 : *series.fault_median, series.unit)));
+        fmt::format("{} {}", same ? "p99" : "median",
+                    same ? change(*series.baseline_p99, *series.fault_p99, series)
+                         : change(*series.baseline_median, *series.fault_median, series)));
   }
   if (scale.log) picture.gutter(10, top + 56, "sub", "log scale");
   for (const double tick : ticks_of(scale)) {
