@@ -21,7 +21,7 @@ std::string text_of(const Json& payload, const char* key) {
   return payload.at(key).get<std::string>();
 }
 
-/// `get` would make anything of a fraction or of a number beyond 64 bits; a reference is refused.
+/// `get` converts every number, a fraction and one beyond 64 bits, too; `get_ref` takes whole ones.
 std::int64_t whole_of(const Json& payload, const char* key) {
   return payload.at(key).get_ref<const std::int64_t&>();
 }
