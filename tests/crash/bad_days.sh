@@ -74,7 +74,9 @@ inject() {
     fail "cannot inject"
 }
 # strike PIDS LIMIT [STOP]: prints the milliseconds until the host is clean.
-strike() { db1 /run/host_snapshot /run/before "$@"; }
+strike() {
+  db1 /run/host_snapshot /run/before "$@" 2>"$work/strike" || { cat "$work/strike" >&2 && return 1; }
+}
 
 start_run() {
   rm -f "$work/progress"

@@ -8,7 +8,7 @@ times=()
 lab copy-in "$root/build/release/bin/host_snapshot" /run/host_snapshot
 snapshot db-1 >"$work/before-db-1"
 lab exec db-1 -- sh -c '/run/host_snapshot >/run/before'
-printf '%4s  %-10s  %-10s  %s\n' kill "after" "clean in" verdict
+printf '%4s  %-10s  %-10s  %-10s  %s\n' kill "after" "dead in" "clean in" verdict
 for kill in $(seq "$kills"); do
   rm -f "$work/progress"
   "$firedrill" run "$here/short.json" --json --set duration=15s >"$work/run.json" \
@@ -22,11 +22,13 @@ for kill in $(seq "$kills"); do
   sleep "$delay"
   # shellcheck disable=SC2016
   took=$(lab exec db-1 -- sh -c '
-    exec /run/host_snapshot /run/before "$(pgrep -f "firedrill-agent run" | head -n 1)" 5000')
+    exec /run/host_snapshot /run/before "$(pgrep -f "firedrill-agent run" | head -n 1)" 5000' 2>"$work/dead") ||
+    { cat "$work/dead" && fail "no time until the host was clean"; }
   code=0
   wait "$controller" || code=$?
   verdict=$(run_json .card.verdict)
-  printf '%4d  %7s s   %7s ms  %s\n' "$kill" "$delay" "$took" "$verdict"
+  dead=$(sed -n 's/^dead after \([0-9]*\) ms$/\1/p' "$work/dead")
+  printf '%4d  %7s s   %7s ms  %7s ms  %s\n' "$kill" "$delay" "$dead" "$took" "$verdict"
   [ "$code" = 3 ] || [ "$code" = 255 ] || { cat "$work/progress" && fail "exit code $code"; }
   same_as_before db-1
   # The promise is 200 ms. How well an emulated guest keeps it is printed, not judged: it depends on what else the
