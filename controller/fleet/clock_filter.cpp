@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "firedrill/rpc.hpp"
+
 namespace firedrill {
 namespace {
 
@@ -10,10 +12,8 @@ constexpr std::size_t kWindow = 16;
 constexpr std::int64_t kDriftPartsPerMillion = 100;
 // Four stamps cut to whole microseconds, and one division.
 constexpr Duration kRounding{2};
-// Far beyond any year, and small enough that no difference below can overflow.
-constexpr std::int64_t kMaxMicros = std::int64_t{1} << 60;
 
-bool plausible(std::int64_t micros) { return micros >= 0 && micros <= kMaxMicros; }
+bool plausible(std::int64_t micros) { return micros >= 0 && micros <= rpc::kLastMicros; }
 
 }  // namespace
 

@@ -34,6 +34,14 @@ std::optional<double> number_in(const Json& data, const char* key) {
   return value->get<double>();
 }
 
+/// None where an agent says what cannot be.
+std::optional<Duration> micros_in(const Json& data, const char* key) {
+  const auto number = number_in(data, key);
+  if (!number || !(*number >= 0 && *number <= static_cast<double>(rpc::kLastMicros)))
+    return std::nullopt;
+  return Duration{static_cast<std::int64_t>(*number)};
+}
+
 }  // namespace
 
 void LiveRun::start_detectors() {
@@ -126,12 +134,10 @@ void LiveRun::on_detector_sample(const Json& data, Duration clock_error, Duratio
                   .error = data.value("error", "")};
   if (const auto matches = number_in(data, "matches")) look.on = *matches > 0;
   look.complete = number_in(data, "behind_bytes").value_or(0) == 0;
-  if (const auto stamp = number_in(data, "first_us")) {
-    look.began = from_micros(static_cast<std::int64_t>(*stamp)) - clock_offset;
-    const double unit = number_in(data, "first_unit_us").value_or(1);
+  if (const auto stamp = micros_in(data, "first_us")) {
     // A stamp is cut to its unit: the line was written within it.
-    const Duration half{static_cast<std::int64_t>(unit / 2)};
-    look.began = *look.began + half;
+    const Duration half = micros_in(data, "first_unit_us").value_or(Duration{1}) / 2;
+    look.began = UtcTime{*stamp} - clock_offset + half;
     look.began_error = clock_error + half + Duration{1};
   }
   for (const Detection& seen : sample_tracker(*detector, look.host).observe(look)) {

@@ -137,13 +137,16 @@ void LiveRun::on_agent_event(const std::string& host, const rpc::AgentEvent& eve
 
 void LiveRun::log_agent_event(Event event) {
   const std::string kind = event.kind;
-  if (const auto* planned = plan_.find(event.data.value("injection", "")); planned != nullptr) {
+  const auto* planned = plan_.find(event.data.value("injection", ""));
+  // What a host says of another one's injection is kept, and not believed.
+  const bool its_own = planned == nullptr || planned->host == event.data.value("host", "");
+  if (planned != nullptr && its_own) {
     event.data["action"] = planned->action;
     event.data["fault"] = planned->request.fault;
   }
   const Json data = event.data;
   say(std::move(event));
-  follow_injection(kind, data);
+  if (its_own) follow_injection(kind, data);
 }
 
 void LiveRun::follow_injection(const std::string& kind, const Json& data) {
@@ -153,10 +156,7 @@ void LiveRun::follow_injection(const std::string& kind, const Json& data) {
     slos_.injected();
     feed(machine::input::Applied{injection});
   } else if (kind == event_kind::injection_failed) {
-    const Json error = data.value("error", Json());
-    const std::string words = error.is_string()   ? error.get<std::string>()
-                              : error.is_object() ? error.value("what", error.dump())
-                                                  : "the agent gave no reason";
+    const std::string words = data.value("error", "the agent gave no reason");
     if (data.value("stage", "") != "prepare")  // a failed prepare is answered to the request itself
       feed(machine::input::ApplyFailed{injection, {ErrorCode::io_failed, 0, words, {}}});
   } else if (kind == event_kind::injection_undone) {

@@ -198,20 +198,6 @@ Result<Hello> parse_hello(const Json& json) {
   return hello;
 }
 
-Result<AgentEvent> parse_agent_event(const Json& json) {
-  ObjectReader reader(json, "");
-  AgentEvent event;
-  event.instance = reader.required_text("instance");
-  event.number = reader.optional_integer("number", 0);
-  event.run = reader.optional_text("run");
-  event.at_us = reader.optional_integer("at_us", 0);
-  event.kind = reader.required_text("kind");
-  if (const Json* data = reader.required_object("data")) event.data = *data;
-  if (auto done = reader.finish(); !done) return std::unexpected(done.error());
-  if (event.number < 1) return fail_at("/number", "'number' starts at 1");
-  return event;
-}
-
 Result<ProbeRequest> parse_probe_request(const Json& json) {
   ObjectReader reader(json, "");
   ProbeRequest request;

@@ -81,6 +81,10 @@ struct Hello {
   std::vector<InjectionStatus> injections;
 };
 
+/// The last instant, in microseconds, that is believed of a peer. Far beyond any year; and sums and
+/// differences of a few such numbers cannot overflow.
+inline constexpr std::int64_t kLastMicros = std::int64_t{1} << 60;
+
 /// An event as the agent saw it: kind and data as in event.hpp; *_us inside data are agent time.
 struct AgentEvent {
   std::string instance;
@@ -115,6 +119,8 @@ struct Sample {
 [[nodiscard]] Json to_json(const Sample& sample);
 [[nodiscard]] Result<InjectionStatus> parse_injection_status(const Json& json);
 [[nodiscard]] Result<Hello> parse_hello(const Json& json);
+/// Refuses kinds that are not an agent's to tell, and members of `data` of another type than
+/// event.hpp gives them: what it returns can be read without looking again.
 [[nodiscard]] Result<AgentEvent> parse_agent_event(const Json& json);
 [[nodiscard]] Result<ProbeRequest> parse_probe_request(const Json& json);
 [[nodiscard]] Result<Sample> parse_sample(const Json& json);

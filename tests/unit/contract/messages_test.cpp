@@ -97,6 +97,47 @@ TEST(Event, RoundTripsThroughText) {
   EXPECT_EQ(to_json(*back).dump(), to_json(event).dump());
 }
 
+Json agent_event(std::string_view kind, const Json& data) {
+  return {{"instance", "i"}, {"number", 1},  {"run", "r"},
+          {"at_us", 1},      {"kind", kind}, {"data", data}};
+}
+
+TEST(AgentEvent, OnlyWhatAnAgentCanKnowIsTaken) {
+  for (const std::string_view kind : {event_kind::alert_firing, event_kind::run_verdict,
+                                      event_kind::step_done, std::string_view{"injection.cure"}})
+    EXPECT_EQ(rpc::parse_agent_event(agent_event(kind, Json::object())).error().pointer, "/kind")
+        << kind;
+  const auto typo = rpc::parse_agent_event(agent_event("injection.cure", Json::object()));
+  EXPECT_NE(typo.error().what.find("injection.cured"), std::string::npos) << typo.error().what;
+}
+
+TEST(AgentEvent, WhatItHoldsCanBeReadWithoutLookingAgain) {
+  const std::tuple<std::string_view, Json, std::string> cases[] = {
+      {event_kind::probe_sample, {{"probe", 7}}, "/data/probe"},
+      {event_kind::probe_sample, {{"values", "p99"}}, "/data/values"},
+      {event_kind::probe_sample, {{"count", 1.5}}, "/data/count"},
+      {event_kind::probe_sample, {{"count", -1}}, "/data/count"},
+      {event_kind::probe_sample, {{"from_us", "now"}}, "/data/from_us"},
+      {event_kind::probe_sample, {{"to_us", 1.7e23}}, "/data/to_us"},
+      {event_kind::probe_sample, {{"to_us", std::int64_t{1} << 61}}, "/data/to_us"},
+      {event_kind::injection_undone, {{"verified", "yes"}}, "/data/verified"},
+      {event_kind::injection_undone, {{"superseded", {1}}}, "/data/superseded"},
+      {event_kind::injection_failed, {{"error", {{"what", 7}}}}, "/data/error"},
+      {event_kind::injection_adjusted, {{"value", 7}}, "/data/value"},
+      {event_kind::injection_cured, {{"value", "7"}}, "/data/value"},
+  };
+  for (const auto& [kind, data, pointer] : cases) {
+    const auto event = rpc::parse_agent_event(agent_event(kind, data));
+    ASSERT_FALSE(event) << data.dump();
+    EXPECT_EQ(event.error().pointer, pointer) << data.dump();
+  }
+  const Json newer = {{"probe", "p"}, {"of-a-newer-agent", {1}}, {"count", 0}};
+  EXPECT_TRUE(rpc::parse_agent_event(agent_event(event_kind::probe_sample, newer)));
+  Json late = agent_event(event_kind::probe_sample, newer);
+  late["at_us"] = -1;
+  EXPECT_EQ(rpc::parse_agent_event(late).error().pointer, "/at_us");
+}
+
 Json small_request() {
   return {{"id", "a"},
           {"run", "r"},

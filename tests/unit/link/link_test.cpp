@@ -222,7 +222,7 @@ TEST_F(LinkTest, AnEventTooLargeForTheLinkIsRefusedAtOnce) {
   TestAgent agent{authority_.agent("db-1"), fleet_->port()};
   agent.start();
   rpc::AgentEvent event;
-  event.kind = "note";
+  event.kind = "injection.progress";
   event.data = {{"text", std::string(rpc::kMaxMessageBytes, 'x')}};
   const auto refused = agent.uplink->send_event(event);
   ASSERT_FALSE(refused);

@@ -96,7 +96,7 @@ class TestAgent {
 
   void start();
   /// One event of `kind` whose data is {"n": n}.
-  void send(int n, const std::string& kind = "note") const;
+  void send(int n, const std::string& kind = "injection.progress") const;
   [[nodiscard]] std::string last_failure() const;
   [[nodiscard]] int connections() const { return connections_; }
 
