@@ -219,9 +219,10 @@ void LiveRun::commit(const machine::command::Commit& command) {
 void LiveRun::undo(const machine::command::Undo& command) {
   for (const auto& [host, ids] : by_host(plan_, command.injections)) {
     ask(host, rpc::method::undo, {{"injections", ids}, {"cause", to_string(command.cause)}},
-        [this, cause = command.cause](const Result<Json>& answer) {
+        [this, ids, cause = command.cause](const Result<Json>& answer) {
           if (!answer) return;  // a lost agent is told of by the fleet; silence by the machine
           for (const rpc::InjectionStatus& status : statuses_of(*answer)) {
+            if (std::ranges::find(ids, status.id) == ids.end()) continue;  // another host's
             if (status.state == InjectionState::undone)
               feed(machine::input::Undone{status.id, cause, true});
             else if (status.state == InjectionState::dirty)
