@@ -125,6 +125,7 @@ void LiveRun::on_agent_event(const std::string& host, const rpc::AgentEvent& eve
                              const ClockEstimate& clock) {
   Event ours = on_our_clock(host, event, clock);
   if (ours.kind == event_kind::probe_sample) {
+    if (!is_asked(plan_, ours.data.value("probe", ""), host)) return;
     if (ours.data.value("probe", "").starts_with(kDetectorProbePrefix))
       return on_detector_sample(ours.data, clock.error, clock.offset);
     on_sample(ours.data, clock.error);
