@@ -139,15 +139,15 @@ void LiveRun::on_agent_event(const std::string& host, const rpc::AgentEvent& eve
 void LiveRun::log_agent_event(Event event) {
   const std::string kind = event.kind;
   const auto* planned = plan_.find(event.data.value("injection", ""));
-  // What a host says of another one's injection is kept, and not believed.
-  const bool its_own = planned == nullptr || planned->host == event.data.value("host", "");
-  if (planned != nullptr && its_own) {
+  if (planned != nullptr) {
+    // What a host says of another one's injection would be measured and scored, if it were kept.
+    if (planned->host != event.data.value("host", "")) return;
     event.data["action"] = planned->action;
     event.data["fault"] = planned->request.fault;
   }
   const Json data = event.data;
   say(std::move(event));
-  if (its_own) follow_injection(kind, data);
+  follow_injection(kind, data);
 }
 
 void LiveRun::follow_injection(const std::string& kind, const Json& data) {
