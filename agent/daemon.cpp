@@ -170,6 +170,11 @@ Result<std::unique_ptr<Uplink>> dial(const AgentConfig& config, LocalAgent& agen
   handlers.on_attempt_failed = [told = std::string()](const std::string& reason) mutable {
     if (std::exchange(told, reason) != reason) spdlog::warn("cannot connect: {}", reason);
   };
+  handlers.on_event_refused = [told = std::string()](const Error& error) mutable {
+    const std::string reason = describe(error);
+    if (std::exchange(told, reason) != reason)
+      spdlog::error("the controller refused an event, which its log now lacks: {}", reason);
+  };
   handlers.on_renewed = [](const Result<UtcTime>& until) {
     if (until) spdlog::info("certificate renewed, valid until {}", to_rfc3339(*until));
     else spdlog::warn("certificate not renewed: {}", describe(until.error()));

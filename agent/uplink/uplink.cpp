@@ -290,6 +290,8 @@ void Uplink::Impl::on_response(Link& link, const rpc::Response& response) {
     queue_.answered(std::get<std::int64_t>(response.id));
   }
   answered_.notify_all();
+  if (!response.result && handlers_.on_event_refused)
+    handlers_.on_event_refused(response.result.error());
   if (in_flight_ > 0) --in_flight_;
   pump();
 }

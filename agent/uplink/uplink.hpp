@@ -55,6 +55,9 @@ struct UplinkHandlers {
   std::function<void(const std::string& reason)> on_disconnected;
   /// Optional: an attempt that never got as far as on_connected, and why.
   std::function<void(const std::string& reason)> on_attempt_failed;
+  /// Optional, on the I/O thread, must not block: the controller did not take an event, which is
+  /// lost now, and why.
+  std::function<void(const Error&)> on_event_refused;
   /// Optional, on the I/O thread: the certificate was replaced, and is valid until then; or it
   /// could not be, and why. It is tried again by itself.
   std::function<void(const Result<UtcTime>&)> on_renewed;

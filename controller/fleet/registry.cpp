@@ -116,8 +116,12 @@ void Registry::on_request(const SessionPtr& session, const rpc::Request& request
     return refuse(session, "'" + request.method + "' before hello was answered");
   Result<Json> result = Json::object();
   if (request.method == join::kCertificateMethod) return on_renewal(session, request);
-  if (request.method == rpc::method::event) result = on_event(*session, request.params);
-  else
+  if (request.method == rpc::method::event) {
+    result = on_event(*session, request.params);
+    if (!result)
+      handlers_.refused(session->wire->remote_address(),
+                        session->wire->host() + ": an event: " + describe(result.error()));
+  } else
     result = fail(ErrorCode::unsupported, "the controller has no method '" + request.method + "'");
   if (request.id) session->wire->send(rpc::encode(rpc::Response{*request.id, std::move(result)}));
 }

@@ -35,22 +35,6 @@ rpc::ProbeRequest detector_request(const std::string& run, const PlannedDetector
           .interval = probe.interval};
 }
 
-bool is_asked(const Plan& plan, std::string_view probe, std::string_view host) {
-  const auto is = [&](std::string_view prefix, const std::string& name, const std::string& from) {
-    return from == host && probe == std::string(prefix) + name;
-  };
-  return std::ranges::any_of(
-             plan.probes,
-             [&](const PlannedProbe& one) { return is("", one.spec.name, one.host); }) ||
-         std::ranges::any_of(plan.step_probes,
-                             [&](const PlannedStepProbe& one) {
-                               return is(kStepProbePrefix, one.step, one.host);
-                             }) ||
-         std::ranges::any_of(plan.detector_probes, [&](const PlannedDetectorProbe& one) {
-           return is(kDetectorProbePrefix, one.detector, one.host);
-         });
-}
-
 bool is_polled(const Detector& detector) {
   return detector.kind == Detector::Kind::promql || detector.kind == Detector::Kind::prometheus ||
          (detector.kind == Detector::Kind::alertmanager && !detector.url.empty());

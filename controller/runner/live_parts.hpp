@@ -18,8 +18,6 @@ namespace firedrill {
 /// The probe behind a detector of type `log`; its id starts with kDetectorProbePrefix.
 [[nodiscard]] rpc::ProbeRequest detector_request(const std::string& run,
                                                  const PlannedDetectorProbe& probe);
-/// Whether the plan has `host` measure what comes as `probe`; a host is believed of nothing else.
-[[nodiscard]] bool is_asked(const Plan& plan, std::string_view probe, std::string_view host);
 /// For a detector that is polled. Only the rules of alerts that the experiment names are reported.
 [[nodiscard]] PollerConfig poller_config(const Detector& detector, const Experiment& experiment);
 [[nodiscard]] bool is_polled(const Detector& detector);

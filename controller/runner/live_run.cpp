@@ -121,27 +121,19 @@ void LiveRun::renew_leases(UtcTime now) {
   next_renewal_ = now + shortest / 4;  // three renewals may be lost before the lease is
 }
 
-void LiveRun::on_agent_event(const std::string& host, const rpc::AgentEvent& event,
-                             const ClockEstimate& clock) {
-  Event ours = on_our_clock(host, event, clock);
-  if (ours.kind == event_kind::probe_sample) {
-    if (!is_asked(plan_, ours.data.value("probe", ""), host)) return;
-    if (ours.data.value("probe", "").starts_with(kDetectorProbePrefix))
-      return on_detector_sample(ours.data, clock.error, clock.offset);
-    on_sample(ours.data, clock.error);
-    if (ours.data.value("probe", "").starts_with(kStepProbePrefix)) return;
-    say(std::move(ours));
-    return;
-  }
-  log_agent_event(std::move(ours));
+void LiveRun::on_agent_event(Event event, const ClockEstimate& clock) {
+  if (event.kind != event_kind::probe_sample) return log_agent_event(std::move(event));
+  const std::string probe = event.data.value("probe", "");
+  if (probe.starts_with(kDetectorProbePrefix))
+    return on_detector_sample(event.data, clock.error, clock.offset);
+  on_sample(event.data, clock.error);
+  if (probe.starts_with(kStepProbePrefix)) return;
+  say(std::move(event));
 }
 
 void LiveRun::log_agent_event(Event event) {
   const std::string kind = event.kind;
-  const auto* planned = plan_.find(event.data.value("injection", ""));
-  if (planned != nullptr) {
-    // What a host says of another one's injection would be measured and scored, if it were kept.
-    if (planned->host != event.data.value("host", "")) return;
+  if (const auto* planned = plan_.find(event.data.value("injection", ""))) {
     event.data["action"] = planned->action;
     event.data["fault"] = planned->request.fault;
   }

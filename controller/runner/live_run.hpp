@@ -45,8 +45,8 @@ class LiveRun {
   [[nodiscard]] const Plan& plan() const { return plan_; }
 
   // What happened elsewhere, on the runner's thread.
-  void on_agent_event(const std::string& host, const rpc::AgentEvent& event,
-                      const ClockEstimate& clock);
+  /// What the plan gives to the host that tells it: is_own().
+  void on_agent_event(Event event, const ClockEstimate& clock);
   void on_agent_connected(const AgentInfo& agent);
   void on_agent_lost(const std::string& host, const std::string& reason);
   void on_detection(const std::string& detector, const Detection& detection);

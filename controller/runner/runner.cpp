@@ -11,6 +11,7 @@
 #include "controller/pki/pki.hpp"
 #include "controller/pki/revocation.hpp"
 #include "controller/runner/admission.hpp"
+#include "controller/runner/agent_word.hpp"
 #include "controller/runner/api.hpp"
 #include "controller/runner/created.hpp"
 #include "controller/runner/limits.hpp"
@@ -82,13 +83,13 @@ std::string_view stage_name(machine::Stage stage) {
 
 void Runner::State::on_event(const std::string& host, const rpc::AgentEvent& event,
                              const ClockEstimate& clock) {
-  if (live != nullptr && event.run == live->plan().run) {
-    live->on_agent_event(host, event, clock);
-    return;
-  }
-  // The end of an injection whose controller died belongs into the log of its own run.
-  if (event.run.empty() || event.run == "local" || event.kind == event_kind::probe_sample) return;
-  [[maybe_unused]] const auto stored = store->append(on_our_clock(host, event, clock));
+  const bool goes_on = live != nullptr && event.run == live->plan().run;
+  if (!goes_on && (event.run == "local" || event.kind == event_kind::probe_sample)) return;
+  Event ours = on_our_clock(host, event, clock);
+  const bool own =
+      goes_on ? is_own(live->plan(), ours) : keep_for_ended_run(*store, ours) != Kept::not_its_own;
+  if (!own) return refusals.note(host, why_left_out(event), std::chrono::steady_clock::now());
+  if (goes_on) live->on_agent_event(std::move(ours), clock);
 }
 
 void Runner::State::halt(const std::string& who, const std::string& reason, const Json& whom) {

@@ -232,6 +232,22 @@ TEST_F(LinkTest, AnEventTooLargeForTheLinkIsRefusedAtOnce) {
   EXPECT_EQ(log_.events().front().number, 1) << "the refused one took no number";
 }
 
+TEST_F(LinkTest, AnEventThatTheControllerRefusesIsToldOnBothSides) {
+  std::promise<Error> refused;
+  TestAgent agent{authority_.agent("db-1"), fleet_->port()};
+  agent.handlers.on_event_refused = [&](const Error& error) { refused.set_value(error); };
+  agent.start();
+  agent.send(1, "run.verdict");
+  agent.send(2);
+  EXPECT_TRUE(agent.uplink->drain(kLong)) << "it is not sent for ever";
+  auto told = refused.get_future();
+  ASSERT_EQ(told.wait_for(kLong), std::future_status::ready);
+  EXPECT_THAT(told.get().what, HasSubstr("an agent has no event 'run.verdict'"));
+  EXPECT_THAT(log_.refused(),
+              ElementsAre(HasSubstr("db-1: an event: an agent has no event 'run.verdict'")));
+  EXPECT_EQ(log_.events().size(), 1U) << "those that follow come";
+}
+
 TEST_F(LinkTest, StopAnswersEveryPendingCallOnce) {
   std::promise<void> release;
   const std::shared_future<void> released = release.get_future().share();

@@ -1,5 +1,6 @@
 #include "controller/runner/api.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
