@@ -1,7 +1,6 @@
 // What agents tell a controller of a run that is over: the end of an injection that a lease undid
 // belongs into its log; what a host says of another one's does not.
-#include "controller/runner/runner.hpp"
-#include "tests/unit/link/support.hpp"
+#include "tests/unit/link/support_runner.hpp"
 
 namespace firedrill::link_test {
 namespace {
@@ -13,21 +12,10 @@ using ::testing::IsEmpty;
 
 constexpr Duration kLong = 20s;
 
-class EndedRunTest : public ::testing::Test {
+class EndedRunTest : public RunnerTest {
  protected:
   void SetUp() override {
-    Observers observers;
-    observers.notice = [this](std::string_view line) {
-      const std::scoped_lock lock{mutex_};
-      notices_.emplace_back(line);
-    };
-    RunnerConfig config;
-    config.address = "127.0.0.1";
-    config.port = 0;
-    config.home = authority_.dir().parent_path();
-    auto opened = Runner::open(config, observers);
-    ASSERT_TRUE(opened) << describe(opened.error());
-    runner_ = std::move(*opened);
+    ASSERT_NO_FATAL_FAILURE(RunnerTest::SetUp());
     RunRow row;
     row.id = "old";
     ASSERT_TRUE(runner_->store().create_run(row));
@@ -61,18 +49,6 @@ class EndedRunTest : public ::testing::Test {
       if (event.kind == event_kind::injection_undone) sources.push_back(event.source);
     return sources;
   }
-  std::vector<std::string> notices() const {
-    const std::scoped_lock lock{mutex_};
-    return notices_;
-  }
-
- private:
-  Authority authority_;
-  mutable std::mutex mutex_;
-  std::vector<std::string> notices_;
-
- protected:
-  std::unique_ptr<Runner> runner_;  ///< last: until its threads have ended they say what they see
 };
 
 TEST_F(EndedRunTest, AHostsOwnUndoIsKept) {

@@ -6,9 +6,8 @@
 #include "agent/uplink/join_client.hpp"
 #include "controller/pki/revocation.hpp"
 #include "controller/pki/tokens.hpp"
-#include "controller/runner/runner.hpp"
-#include "tests/unit/link/support.hpp"
 #include "tests/unit/link/support_net.hpp"
+#include "tests/unit/link/support_runner.hpp"
 
 namespace firedrill::link_test {
 namespace {
@@ -19,28 +18,11 @@ using ::testing::HasSubstr;
 
 UtcTime now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
 
-class JoinTest : public ::testing::Test {
+class JoinTest : public RunnerTest {
  protected:
-  void SetUp() override {
-    Observers observers;
-    observers.notice = [this](std::string_view line) {
-      const std::scoped_lock lock{mutex_};
-      notices_.emplace_back(line);
-    };
-    RunnerConfig config;
-    config.address = "127.0.0.1";
-    config.port = 0;
-    config.home = home();
-    auto opened = Runner::open(config, observers);
-    ASSERT_TRUE(opened) << describe(opened.error());
-    runner_ = std::move(*opened);
-  }
-  std::filesystem::path dir() const { return authority_.dir(); }
-  std::filesystem::path home() const { return dir().parent_path(); }
   bool noticed(const std::string& words) const {
-    const std::scoped_lock lock{mutex_};
     return std::ranges::any_of(
-        notices_, [&](const std::string& line) { return line.find(words) != std::string::npos; });
+        notices(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
   join::Token token(UtcTime at = now()) const { return pki::make_token(dir(), {}, at).value(); }
   Result<join::Credentials> ask(const join::Token& token, std::uint16_t port = 0) const {
@@ -68,16 +50,8 @@ class JoinTest : public ::testing::Test {
     return !agents.empty() && agents.front().connected;
   }
 
-  Authority authority_;
   TempDir host_;
   agent::KeyAndRequest request_ = agent::make_request("db-1").value();
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> notices_;
-
- protected:
-  std::unique_ptr<Runner> runner_;  ///< last: until its threads have ended they say what they see
 };
 
 TEST_F(JoinTest, AHostJoinsByATokenAndConnects) {
